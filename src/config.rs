@@ -1,0 +1,1 @@
+//! What the configuration file and the environment say, checked whole.

@@ -1,0 +1,52 @@
+//! Joins the API to the store: plan, sweep, attempt.
+
+use std::time::Duration;
+
+use crate::{
+    api::pagination::Style,
+    limits::Limit,
+    rows::{FieldPath, Transforms},
+};
+
+/// One endpoint to sync.
+#[derive(Clone, Debug)]
+pub struct EndpointSettings {
+    /// The endpoint's and its table's name.
+    pub name: String,
+    /// The path below the base URL, beginning with `/`.
+    pub path: String,
+    /// Fixed query parameters, in the order of the configuration.
+    pub params: Vec<(String, String)>,
+    /// Where the records lie in a response; `None`: the body is the array.
+    pub records: Option<FieldPath>,
+    /// Where a response states how many records there are in all.
+    pub total: Option<FieldPath>,
+    /// How the listing is paged.
+    pub pagination: Style,
+    /// The rate limit of this endpoint's group.
+    pub limit: Limit,
+    /// Endpoints of one group share one budget (default: the path).
+    pub group: String,
+    /// The key, and what is done to each record before it is stored.
+    pub transforms: Transforms,
+}
+
+/// One job: endpoints that are synced together.
+#[derive(Clone, Debug)]
+pub struct JobSettings {
+    /// The job's name.
+    pub name: String,
+    /// Its endpoints, by name.
+    pub endpoints: Vec<String>,
+}
+
+/// What holds for every endpoint.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// A longer wait than this, known beforehand, is left to the next run.
+    pub max_wait: Duration,
+    /// All endpoints.
+    pub endpoints: Vec<EndpointSettings>,
+    /// All jobs.
+    pub jobs: Vec<JobSettings>,
+}
