@@ -1,5 +1,6 @@
 //! JSON record -> flat typed row: pure.
 
+pub mod json;
 mod path;
 mod types;
 
