@@ -1,6 +1,19 @@
 //! Everything that speaks HTTP: token, client, classification, retry, pagination.
 
+pub mod classify;
+pub mod client;
+pub mod page;
 pub mod pagination;
+pub mod retry;
+mod text;
+pub mod token;
+pub mod transport;
+
+#[cfg(test)]
+mod testing;
+
+pub use client::{Client, ClientError};
+pub use token::{AccessToken, TokenError};
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 

@@ -1,0 +1,104 @@
+//! The one line that an error's body comes down to.
+
+use std::fmt;
+
+use http::StatusCode;
+use serde_json::value::RawValue;
+
+use crate::{
+    api::text::{beginning, one_line},
+    rows::json,
+};
+
+/// A summary's greatest length, in characters: a line or two on a terminal.
+const SUMMARY: usize = 300;
+
+/// The members that say what is wrong, in the order in which they read well: ASP.NET's problem details (RFC 9457), the
+/// gateway's `{"statusCode", "message"}`, and OAuth's (RFC 6749, section 5.2).
+const MEMBERS: [&str; 5] = ["title", "detail", "message", "error", "error_description"];
+
+/// What an error response says, for a person; shown as `HTTP 400 Bad Request: One or more validation errors occurred …`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The status.
+    pub status: StatusCode,
+    /// One line, at most 300 characters, without control characters; empty when the body says nothing.
+    pub summary: String,
+}
+
+impl Problem {
+    /// Reads the problem details, the gateway's message, an HTML page's title, or else the beginning of the text.
+    pub(crate) fn read(status: StatusCode, body: &[u8]) -> Self {
+        let summary = str::from_utf8(body)
+            .ok()
+            .and_then(|text| serde_json::from_str(text.trim_start_matches('\u{feff}')).ok())
+            .and_then(|value| from_json(value, 0))
+            .or_else(|| html_title(body))
+            .map_or_else(|| beginning(body, SUMMARY), |text| one_line(&text, SUMMARY));
+        Self { status, summary }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP {}", self.status.as_u16())?;
+        if let Some(reason) = self.status.canonical_reason() {
+            write!(f, " {reason}")?;
+        }
+        if !self.summary.is_empty() {
+            write!(f, ": {}", self.summary)?;
+        }
+        Ok(())
+    }
+}
+
+/// Joins what the body's members say; `None` where it has none of them. `depth` bounds `{"error": {"error": …}}`.
+fn from_json(value: &RawValue, depth: u8) -> Option<String> {
+    let members = json::members(value)?;
+    let member = |name: &str| {
+        members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+    };
+    let mut parts: Vec<String> = Vec::new();
+    for value in MEMBERS.iter().filter_map(|name| member(name)) {
+        let part = match json::string(value) {
+            Some(text) => Some(text.into_owned()),
+            None if depth < 2 => from_json(value, depth + 1),
+            None => None,
+        };
+        // A gateway's title and message are often the same sentence.
+        parts.extend(part.filter(|part| !part.trim().is_empty() && !parts.contains(part)));
+    }
+    let fields = member("errors").map(field_errors).unwrap_or_default();
+    if parts.is_empty() && fields.is_empty() {
+        return None;
+    }
+    let fields =
+        if fields.is_empty() { String::new() } else { format!(" ({})", fields.join("; ")) };
+    Some(parts.join(": ") + &fields)
+}
+
+/// ASP.NET's `"errors": {"field": ["what is wrong"]}`.
+fn field_errors(errors: &RawValue) -> Vec<String> {
+    json::members(errors)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(field, messages)| {
+            let messages: Vec<_> = match json::elements(messages) {
+                Some(messages) => messages.into_iter().filter_map(json::string).collect(),
+                None => json::string(messages).into_iter().collect(),
+            };
+            format!("{field}: {}", messages.join(", "))
+        })
+        .collect()
+}
+
+/// The title of an HTML page, such as a proxy's or a sign-in form's.
+fn html_title(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    if !text.trim_start().starts_with('<') {
+        return None;
+    }
+    let (_, rest) = text.split_once("<title>")?;
+    let (title, _) = rest.split_once("</title>")?;
+    Some(format!("an HTML page titled `{}`", one_line(title, SUMMARY)))
+}

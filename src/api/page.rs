@@ -1,0 +1,267 @@
+//! Reads one page of a listing: pure.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::value::RawValue;
+
+use super::text::{beginning, one_line};
+use crate::rows::{
+    FieldPath,
+    json::{self, Kind},
+};
+
+/// How much of a wrong body, or of its keys, a message shows, in characters.
+const SHOWN: usize = 80;
+
+/// What one response holds, each value the text that was sent.
+#[derive(Debug)]
+pub struct Page<'a> {
+    /// The records, in the order sent.
+    pub records: Vec<&'a RawValue>,
+    /// How many records the API says there are in all.
+    pub total: Option<u64>,
+    /// What the API names as the next cursor or URL.
+    pub next: Option<String>,
+}
+
+/// A response that is no page of the listing.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// Not JSON: a cut body, or a page for people.
+    #[error("the response is not JSON; it begins with `{beginning}`")]
+    NotJson {
+        /// The body's beginning.
+        beginning: String,
+        /// Where reading it failed.
+        source: serde_json::Error,
+    },
+    /// Not text at all.
+    #[error("the response is not UTF-8 text")]
+    InvalidUtf8 {
+        /// Where reading it failed.
+        source: std::str::Utf8Error,
+    },
+    /// An object, while no `records` says where in it the records lie.
+    #[error(
+        "the response is an object, and `records` is not set to say where its records lie{}",
+        hint(arrays)
+    )]
+    NotAnArray {
+        /// The object's members that are arrays.
+        arrays: Vec<String>,
+    },
+    /// Neither an array nor an object.
+    #[error("the response is {kind}, not an array of records")]
+    NotRecords {
+        /// What it is instead.
+        kind: &'static str,
+    },
+    /// Nothing lies at the path.
+    #[error("nothing lies at records = \"{path}\"; the response has {present}")]
+    RecordsMissing {
+        /// The configured path.
+        path: FieldPath,
+        /// The keys that are there, for a message.
+        present: String,
+    },
+    /// Something else than an array lies at the path.
+    #[error("{kind} lies at records = \"{path}\", not an array")]
+    RecordsNotArray {
+        /// The configured path.
+        path: FieldPath,
+        /// What lies there.
+        kind: &'static str,
+    },
+    /// The stated total is no count.
+    #[error("`{found}` lies at total = \"{path}\", not a whole number")]
+    BadTotal {
+        /// The configured path.
+        path: FieldPath,
+        /// What lies there, shortened.
+        found: String,
+    },
+    /// The next cursor is neither text nor a number.
+    #[error("{kind} lies at next = \"{path}\", not a text or a number")]
+    BadNext {
+        /// The configured path.
+        path: FieldPath,
+        /// What lies there.
+        kind: &'static str,
+    },
+}
+
+impl PageError {
+    /// Whether asking again may help: a body may be cut or come from a proxy, but its shape is the configuration's matter.
+    pub fn retry(&self) -> bool {
+        match self {
+            Self::NotJson { .. } | Self::InvalidUtf8 { .. } => true,
+            Self::NotAnArray { .. }
+            | Self::NotRecords { .. }
+            | Self::RecordsMissing { .. }
+            | Self::RecordsNotArray { .. }
+            | Self::BadTotal { .. }
+            | Self::BadNext { .. } => false,
+        }
+    }
+}
+
+/// Reads a page; without a path for the records, the body is the array. An absent or null total or next is `None`.
+///
+/// # Errors
+///
+/// Says what the body is instead of a page, naming the configured path.
+pub fn parse<'a>(
+    body: &'a [u8],
+    records: Option<&FieldPath>,
+    total: Option<&FieldPath>,
+    next: Option<&FieldPath>,
+) -> Result<Page<'a>, PageError> {
+    let text = str::from_utf8(body).map_err(|source| PageError::InvalidUtf8 { source })?;
+    // Some .NET servers send a byte order mark; RFC 8259, section 8.1 lets a reader skip it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let value: &RawValue = serde_json::from_str(text).map_err(|source| PageError::NotJson {
+        beginning: beginning(text.as_bytes(), SHOWN),
+        source,
+    })?;
+    Ok(Page {
+        records: records_of(value, records)?,
+        total: total.map_or(Ok(None), |path| total_of(value, path))?,
+        next: next.map_or(Ok(None), |path| next_of(value, path))?,
+    })
+}
+
+fn records_of<'a>(
+    value: &'a RawValue,
+    path: Option<&FieldPath>,
+) -> Result<Vec<&'a RawValue>, PageError> {
+    if let Some(path) = path {
+        let found = path.resolve(value).ok_or_else(|| PageError::RecordsMissing {
+            path: path.clone(),
+            present: present(value),
+        })?;
+        return json::elements(found).ok_or_else(|| PageError::RecordsNotArray {
+            path: path.clone(),
+            kind: kind_name(found),
+        });
+    }
+    if let Some(elements) = json::elements(value) {
+        return Ok(elements);
+    }
+    Err(match json::members(value) {
+        Some(members) => PageError::NotAnArray {
+            arrays: members
+                .into_iter()
+                .filter(|(_, value)| json::kind(value) == Kind::Array)
+                .map(|(key, _)| one_line(&key, SHOWN))
+                .collect(),
+        },
+        None => PageError::NotRecords { kind: kind_name(value) },
+    })
+}
+
+fn total_of(value: &RawValue, path: &FieldPath) -> Result<Option<u64>, PageError> {
+    let Some(found) = path.resolve(value).filter(|found| json::kind(found) != Kind::Null) else {
+        return Ok(None);
+    };
+    let digits = json::string(found);
+    let digits = digits.as_deref().unwrap_or(found.get());
+    digits.parse().map(Some).map_err(|_| PageError::BadTotal {
+        path: path.clone(),
+        found: one_line(found.get(), SHOWN),
+    })
+}
+
+fn next_of(value: &RawValue, path: &FieldPath) -> Result<Option<String>, PageError> {
+    let Some(found) = path.resolve(value) else { return Ok(None) };
+    let bad = || PageError::BadNext { path: path.clone(), kind: kind_name(found) };
+    match json::kind(found) {
+        Kind::Null => Ok(None),
+        Kind::Number => Ok(Some(found.get().to_owned())),
+        Kind::String => json::string(found).map(|next| Some(next.into_owned())).ok_or_else(bad),
+        Kind::Boolean | Kind::Array | Kind::Object => Err(bad()),
+    }
+}
+
+/// What a body has instead of what was looked for.
+fn present(value: &RawValue) -> String {
+    match json::members(value) {
+        None => format!("no keys, it is {}", kind_name(value)),
+        Some(members) if members.is_empty() => "no keys, it is an empty object".into(),
+        Some(members) => {
+            let keys: Vec<_> = members.iter().map(|(key, _)| format!("`{key}`")).collect();
+            format!("the keys {}", one_line(&keys.join(", "), SHOWN * 2))
+        }
+    }
+}
+
+/// Proposes the arrays that the records may lie in.
+fn hint(arrays: &[String]) -> String {
+    if arrays.is_empty() {
+        return String::new();
+    }
+    let settings: Vec<_> = arrays.iter().map(|key| format!("records = \"{key}\"")).collect();
+    format!("; try {}", one_line(&settings.join(" or "), SHOWN * 2))
+}
+
+fn kind_name(value: &RawValue) -> &'static str {
+    match json::kind(value) {
+        Kind::Null => "null",
+        Kind::Boolean => "a boolean",
+        Kind::Number => "a number",
+        Kind::String => "a text",
+        Kind::Array => "an array",
+        Kind::Object => "an object",
+    }
+}
+
+impl Page<'_> {
+    /// The digest of the records as they were sent: two pages with the same one are the same page.
+    pub fn digest(&self) -> Digest {
+        let mut hasher = blake3::Hasher::new();
+        for record in &self.records {
+            hasher.update(&(record.get().len() as u64).to_le_bytes());
+            hasher.update(record.get().as_bytes());
+        }
+        Digest::from_hash(hasher.finalize())
+    }
+}
+
+/// 128 bits that stand for a page's records or a cursor; written as 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest(u128);
+
+impl Digest {
+    /// The digest of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self::from_hash(blake3::hash(bytes))
+    }
+
+    fn from_hash(hash: blake3::Hash) -> Self {
+        let mut half = [0; 16];
+        half.iter_mut().zip(hash.as_bytes()).for_each(|(to, from)| *to = *from);
+        Self(u128::from_be_bytes(half))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:032x}", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let digits = String::deserialize(deserializer)?;
+        u128::from_str_radix(&digits, 16).map(Self).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests;

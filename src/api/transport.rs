@@ -1,0 +1,163 @@
+//! Why an exchange came to no response, told from the HTTP library's chain of errors.
+
+use std::{error::Error as StdError, io, sync::Arc, time::Duration};
+
+/// An exchange without a response; the host is named, never the query or the credentials.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The name of the host, or of the proxy on the way, is not known.
+    #[error("cannot reach {host}: its name cannot be looked up")]
+    Dns {
+        /// The host asked.
+        host: String,
+        /// The library's error.
+        source: Arc<reqwest::Error>,
+    },
+    /// No connection: refused, no route, or the proxy did not let us through.
+    #[error("cannot reach {host}: no connection")]
+    Connect {
+        /// The host asked.
+        host: String,
+        /// The library's error.
+        source: Arc<reqwest::Error>,
+    },
+    /// The server's certificate is not trusted: unknown issuer, expired, or for another name.
+    #[error(
+        "the certificate of {host} is not trusted; if it is signed by an authority of your own, name that in api.ca_file"
+    )]
+    Untrusted {
+        /// The host asked.
+        host: String,
+        /// The library's error.
+        source: Arc<reqwest::Error>,
+    },
+    /// The TLS handshake failed for another reason.
+    #[error("cannot reach {host}: no secure connection")]
+    Tls {
+        /// The host asked.
+        host: String,
+        /// The library's error.
+        source: Arc<reqwest::Error>,
+    },
+    /// The exchange, body included, took longer than allowed.
+    #[error("{host} did not answer in full within {} s", timeout.as_secs_f64())]
+    TimedOut {
+        /// The host asked.
+        host: String,
+        /// The longest time allowed.
+        timeout: Duration,
+        /// The library's error.
+        source: Arc<reqwest::Error>,
+    },
+    /// The connection was reset, the body was cut or cannot be decompressed, or it is no HTTP.
+    #[error("the exchange with {host} broke off")]
+    BrokenOff {
+        /// The host asked.
+        host: String,
+        /// The library's error.
+        source: Arc<reqwest::Error>,
+    },
+    /// The body, decompressed, is larger than allowed.
+    #[error("the response of {host} is larger than {limit} bytes")]
+    TooLarge {
+        /// The host asked.
+        host: String,
+        /// The largest size allowed.
+        limit: u64,
+    },
+    /// The URL is not of the origin that the token is for; nothing was sent.
+    #[error("{url} is not of the origin of api.base_url, which alone may get the token")]
+    OtherOrigin {
+        /// The URL, without query and credentials.
+        url: String,
+    },
+    /// The request cannot be made at all; nothing was sent.
+    #[error("the request to {host} cannot be made")]
+    Request {
+        /// The host asked.
+        host: String,
+        /// The library's error.
+        source: Arc<reqwest::Error>,
+    },
+}
+
+impl TransportError {
+    /// Whether trying again may help.
+    pub fn retry(&self) -> bool {
+        match self {
+            Self::Dns { .. }
+            | Self::Connect { .. }
+            | Self::Tls { .. }
+            | Self::TimedOut { .. }
+            | Self::BrokenOff { .. } => true,
+            Self::Untrusted { .. }
+            | Self::TooLarge { .. }
+            | Self::OtherOrigin { .. }
+            | Self::Request { .. } => false,
+        }
+    }
+
+    /// Whether the service could not be reached: DNS, no connection, TLS, time-out.
+    pub fn unreachable(&self) -> bool {
+        match self {
+            Self::Dns { .. }
+            | Self::Connect { .. }
+            | Self::Untrusted { .. }
+            | Self::Tls { .. }
+            | Self::TimedOut { .. } => true,
+            Self::BrokenOff { .. }
+            | Self::TooLarge { .. }
+            | Self::OtherOrigin { .. }
+            | Self::Request { .. } => false,
+        }
+    }
+
+    /// Whether the request was certainly not sent, so that it used nothing of the rate limit.
+    pub fn unsent(&self) -> bool {
+        match self {
+            Self::Dns { .. }
+            | Self::Connect { .. }
+            | Self::Untrusted { .. }
+            | Self::Tls { .. }
+            | Self::OtherOrigin { .. }
+            | Self::Request { .. } => true,
+            Self::TimedOut { .. } | Self::BrokenOff { .. } | Self::TooLarge { .. } => false,
+        }
+    }
+
+    /// Tells the library's error apart.
+    pub(super) fn of(error: reqwest::Error, host: String, timeout: Duration) -> Self {
+        let error = error.without_url();
+        let tls = chain(&error).find_map(|error| error.downcast_ref::<rustls::Error>());
+        let untrusted = matches!(tls, Some(rustls::Error::InvalidCertificate(_)));
+        let broken_tls = tls.is_some() && error.is_connect();
+        let source = Arc::new(error);
+        if untrusted {
+            Self::Untrusted { host, source }
+        } else if source.is_timeout() {
+            Self::TimedOut { host, timeout, source }
+        } else if broken_tls {
+            Self::Tls { host, source }
+        } else if source.is_dns() {
+            Self::Dns { host, source }
+        } else if source.is_connect() {
+            Self::Connect { host, source }
+        } else if source.is_builder() {
+            Self::Request { host, source }
+        } else {
+            Self::BrokenOff { host, source }
+        }
+    }
+}
+
+/// The chain of causes, with what an [`io::Error`] wraps: its `source` passes over the wrapped error itself.
+pub(super) fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        }
+    })
+}
