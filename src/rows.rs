@@ -1,11 +1,28 @@
 //! JSON record -> flat typed row: pure.
+//!
+//! [`Flattener`] takes an endpoint's records one by one. A number stays the text that was sent until the type of its
+//! column is known, so that no digit is lost: [`ColumnType`] says whether a column holds a value exactly, and which type
+//! holds both; [`Value::to_sql`] gives the form that is stored.
 
+mod flatten;
+mod hash;
 pub mod json;
+mod names;
+mod number;
 mod path;
+mod paths;
+mod rewrite;
+mod tokens;
+mod trie;
 mod types;
+mod value;
 
+pub use flatten::{Flattener, Record, Reject};
+pub use names::{RESERVED, unique_name};
 pub use path::FieldPath;
+pub use paths::{PathId, Paths};
 pub use types::ColumnType;
+pub use value::{EXACT_IN_REAL, SqlValue, Value, spell_boolean, spell_real};
 
 /// The key, and what is done to each record before it is stored.
 #[derive(Clone, Debug, Default, PartialEq)]

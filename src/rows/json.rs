@@ -25,6 +25,31 @@ pub enum Kind {
     Object,
 }
 
+impl Kind {
+    /// The JSON type's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "boolean",
+            Self::Number => "number",
+            Self::String => "string",
+            Self::Array => "array",
+            Self::Object => "object",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    /// The name with its article, for the middle of a sentence.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Array | Self::Object => write!(f, "an {}", self.name()),
+            Self::Boolean | Self::Number | Self::String => write!(f, "a {}", self.name()),
+        }
+    }
+}
+
 /// Tells the kind of a value.
 pub fn kind(value: &RawValue) -> Kind {
     // A RawValue is valid JSON without white space around it, so the first byte decides.
