@@ -1,1 +1,178 @@
-//! Logging: set up once, by the binary.
+//! Logging: set up once, by the binary. Logs go to stderr; stdout is for results.
+
+use std::{
+    env,
+    ffi::OsStr,
+    io::{self, IsTerminal},
+};
+
+use tracing::{Subscriber, warn};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry,
+    filter::ParseError,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt,
+    util::{SubscriberInitExt, TryInitError},
+};
+
+/// What is logged unless `RUST_LOG` says otherwise: this program's doings, other libraries' troubles.
+const DEFAULT_FILTER: &str = "warn,mapiq_sync=info";
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people: one line an event, in colour on a terminal.
+    #[default]
+    Text,
+    /// For machines: one JSON object an event.
+    Json,
+}
+
+/// Logging was set up before.
+#[derive(Debug, thiserror::Error)]
+#[error("logging is set up already")]
+pub struct TelemetryError(#[source] TryInitError);
+
+/// Sets logging up for the whole program: to stderr, filtered by `RUST_LOG` (else `info` for this program and `warn` for
+/// its libraries), in colour only on a terminal and where `NO_COLOR` is unset or empty (<https://no-color.org>).
+///
+/// A `RUST_LOG` that cannot be read is warned about, and the default used.
+///
+/// # Errors
+///
+/// When it was called before.
+pub fn init(format: LogFormat) -> Result<(), TelemetryError> {
+    let (filter, unreadable) = filter(env::var_os("RUST_LOG").as_deref());
+    let colour = in_colour(io::stderr().is_terminal(), env::var_os("NO_COLOR").as_deref());
+    subscriber(format, colour, filter, io::stderr).try_init().map_err(TelemetryError)?;
+    if let Some(error) = unreadable {
+        warn!(
+            error = &error as &dyn std::error::Error,
+            "RUST_LOG cannot be read, using `{DEFAULT_FILTER}`"
+        );
+    }
+    Ok(())
+}
+
+/// The filter that `RUST_LOG` asks for, or the default with what is wrong about it.
+fn filter(rust_log: Option<&OsStr>) -> (EnvFilter, Option<ParseError>) {
+    let text = rust_log.map(OsStr::to_string_lossy).unwrap_or_default();
+    if text.trim().is_empty() {
+        return (EnvFilter::new(DEFAULT_FILTER), None);
+    }
+    match EnvFilter::builder().parse(&text) {
+        Ok(filter) => (filter, None),
+        Err(error) => (EnvFilter::new(DEFAULT_FILTER), Some(error)),
+    }
+}
+
+fn in_colour(terminal: bool, no_color: Option<&OsStr>) -> bool {
+    terminal && no_color.is_none_or(OsStr::is_empty)
+}
+
+fn subscriber<W>(
+    format: LogFormat,
+    colour: bool,
+    filter: EnvFilter,
+    writer: W,
+) -> impl Subscriber + Send + Sync
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_writer(writer).with_ansi(colour);
+    let lines: Box<dyn Layer<_> + Send + Sync> = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    Registry::default().with(filter).with(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing::{debug, info};
+
+    use super::*;
+
+    /// A place to log to that can be read afterwards.
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no writer panics").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What the events of a run look like.
+    fn logged(format: LogFormat, colour: bool, rust_log: Option<&str>) -> String {
+        let page = Page::default();
+        let writer = page.clone();
+        let (filter, _) = filter(rust_log.map(OsStr::new));
+        let subscriber = subscriber(format, colour, filter, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            info!(endpoint.name = "users", "page committed");
+            debug!("detail");
+            info!(target: "hyper", "chatter");
+            warn!(target: "hyper", "trouble");
+        });
+        let bytes = page.0.lock().expect("no writer panics").clone();
+        String::from_utf8(bytes).expect("logs are UTF-8")
+    }
+
+    #[test]
+    fn by_default_this_program_informs_and_its_libraries_only_warn() {
+        let text = logged(LogFormat::Text, false, None);
+        assert!(text.contains("page committed endpoint.name=\"users\""), "{text}");
+        assert!(text.contains("trouble"), "{text}");
+        assert!(!text.contains("detail") && !text.contains("chatter"), "{text}");
+    }
+
+    #[test]
+    fn rust_log_decides_where_it_can_be_read() {
+        let text = logged(LogFormat::Text, false, Some("mapiq_sync=debug"));
+        assert!(text.contains("detail") && !text.contains("trouble"), "{text}");
+    }
+
+    #[test]
+    fn a_rust_log_that_cannot_be_read_falls_back_to_the_default() {
+        assert!(filter(Some(OsStr::new("mapiq_sync=loud"))).1.is_some());
+        let text = logged(LogFormat::Text, false, Some("mapiq_sync=loud"));
+        assert!(text.contains("page committed") && !text.contains("chatter"), "{text}");
+    }
+
+    #[test]
+    fn an_empty_rust_log_counts_as_absent() {
+        assert!(filter(Some(OsStr::new(""))).1.is_none());
+        assert!(logged(LogFormat::Text, false, Some("")).contains("page committed"));
+    }
+
+    #[test]
+    fn json_is_one_object_an_event_with_the_fields_at_the_top() {
+        let text = logged(LogFormat::Json, false, None);
+        let first = text.lines().next().expect("an event was logged");
+        let event: serde_json::Value = serde_json::from_str(first).expect("a line is JSON");
+        assert_eq!(event["message"], "page committed");
+        assert_eq!(event["endpoint.name"], "users");
+        assert_eq!(event["level"], "INFO");
+    }
+
+    #[test]
+    fn escapes_are_written_only_in_colour() {
+        assert!(!logged(LogFormat::Text, false, None).contains('\u{1b}'));
+        assert!(logged(LogFormat::Text, true, None).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn colour_needs_a_terminal_and_nobody_against_it() {
+        assert!(in_colour(true, None));
+        assert!(in_colour(true, Some(OsStr::new(""))));
+        assert!(!in_colour(true, Some(OsStr::new("1"))));
+        assert!(!in_colour(false, None));
+    }
+}

@@ -1,0 +1,199 @@
+//! When jobs are due. The sole user of the scheduler crate, which rings at the moments worked out here.
+//!
+//! tokio-cron-scheduler 0.15 keeps the offset from UTC that a zone had when the job was added, so a cron job of its own is
+//! an hour off after a change of the clocks. So each job gets a one-shot alarm for its next moment in its own zone, and
+//! another when that has rung. An alarm only makes the [`Agenda`] be looked at: what is due, the agenda alone decides, and
+//! it is looked at once a minute even if no alarm rings (one set before the wall clock was put back rings too late).
+
+mod next;
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use tokio::{
+    select,
+    sync::{
+        Notify,
+        mpsc::{self, error::TrySendError},
+    },
+    time::timeout,
+};
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, warn};
+
+use self::next::Agenda;
+pub use self::next::next_after;
+use super::ScheduleSettings;
+use crate::clock::Clock;
+
+/// How long no alarm may ring before the agenda is looked at all the same.
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
+
+/// How long the scheduler may take to take an alarm, which it does in microseconds. It answers on a channel that nobody
+/// answers on should its task have died.
+const ALARM_TIME_OUT: Duration = Duration::from_secs(5);
+
+/// A job is due. It asks for a run, it is not one: whether the job runs already, the receiver knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// The job's name.
+    pub job: String,
+    /// The moment that its schedule names; where several passed unseen, in suspend say, one tick stands for all, and this
+    /// is the first.
+    pub due: DateTime<Utc>,
+}
+
+/// The schedules cannot be put in force.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start the scheduler")]
+pub struct ScheduleError(#[source] JobSchedulerError);
+
+/// The schedules in force, until it is stopped or dropped.
+#[derive(Debug)]
+pub struct Scheduler {
+    /// Ends the task that looks at the agenda.
+    stop: CancellationToken,
+    /// Holds that task, and waits for its end.
+    tasks: TaskTracker,
+}
+
+/// Puts the schedules in force: from now on every job that is due is sent to `ticks`. Where that is full, the tick is
+/// dropped with a warning; where it is closed, nothing more is sent.
+///
+/// # Errors
+///
+/// When the scheduler crate cannot start.
+pub async fn start(
+    schedules: &[ScheduleSettings],
+    clock: &Clock,
+    ticks: mpsc::Sender<Tick>,
+) -> Result<Scheduler, ScheduleError> {
+    let alarms = JobScheduler::new().await.map_err(ScheduleError)?;
+    alarms.start().await.map_err(ScheduleError)?;
+    let agenda = Agenda::new(schedules.to_vec(), clock.now().wall);
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let (clock, stopped) = (clock.clone(), stop.clone());
+    tasks.spawn(async move { keep(agenda, alarms, &clock, &ticks, &stopped).await });
+    tasks.close();
+    Ok(Scheduler { stop, tasks })
+}
+
+impl Scheduler {
+    /// Ends all schedules; no tick is sent once it returns.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.wait().await;
+    }
+}
+
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Keeps the agenda until it is stopped.
+async fn keep(
+    mut agenda: Agenda,
+    mut alarms: JobScheduler,
+    clock: &Clock,
+    ticks: &mpsc::Sender<Tick>,
+    stopped: &CancellationToken,
+) {
+    let rung = Arc::new(Notify::new());
+    let kept = stopped.run_until_cancelled(async {
+        loop {
+            let now = clock.now();
+            for tick in agenda.due(now.wall) {
+                if !request(ticks, tick) {
+                    return;
+                }
+            }
+            for moment in agenda.unarmed() {
+                set_alarm(&alarms, moment, clock.now().wall, &rung).await;
+            }
+            select! {
+                () = rung.notified() => {}
+                () = clock.sleep_until(now.boot.saturating_add(LOOK_AGAIN)) => {}
+            }
+        }
+    });
+    kept.await;
+    if let Err(error) = alarms.shutdown().await {
+        debug!(error = &error as &dyn std::error::Error, "the scheduler did not shut down");
+    }
+}
+
+/// Asks for a run; `false` when nobody listens any more.
+fn request(ticks: &mpsc::Sender<Tick>, tick: Tick) -> bool {
+    match ticks.try_send(tick) {
+        Ok(()) => true,
+        Err(TrySendError::Full(tick)) => {
+            warn!(job.name = tick.job, due = %tick.due, "a scheduled run is left out: too many are waiting already");
+            true
+        }
+        Err(TrySendError::Closed(_)) => false,
+    }
+}
+
+/// Sets an alarm that rings at `moment` or less than two seconds after it, never before. One that cannot be set is made
+/// up for by the look at the agenda once a minute.
+async fn set_alarm(
+    alarms: &JobScheduler,
+    moment: DateTime<Utc>,
+    now: DateTime<Utc>,
+    rung: &Arc<Notify>,
+) {
+    // The crate adds whole seconds to its own time cut to a second: rounded up here, that is never before the moment.
+    let ahead = moment.signed_duration_since(now).to_std().unwrap_or_default();
+    let ahead = Duration::from_secs(ahead.as_secs() + u64::from(ahead.subsec_nanos() > 0));
+    let rung = Arc::clone(rung);
+    let alarm = Job::new_one_shot(ahead, move |_, _| rung.notify_one());
+    let set = match alarm {
+        Ok(alarm) => timeout(ALARM_TIME_OUT, alarms.add(alarm))
+            .await
+            .unwrap_or(Err(JobSchedulerError::CantAdd)),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = set {
+        warn!(error = &error as &dyn std::error::Error, due = %moment, "no alarm could be set: the run may be late");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_second() -> ScheduleSettings {
+        next::settings("* * * * * *", chrono_tz::UTC)
+    }
+
+    #[tokio::test]
+    async fn a_job_ticks_at_its_moments_until_the_scheduler_stops() {
+        let clock = Clock::system().expect("Linux tells its boot id");
+        let started = clock.now().wall;
+        let (sender, mut ticks) = mpsc::channel(4);
+        let scheduler =
+            start(&[every_second()], &clock, sender).await.expect("the scheduler starts");
+        let first = ticks.recv().await.expect("a tick");
+        let second = ticks.recv().await.expect("another tick");
+        assert_eq!(first.job, "bookings");
+        assert!(started < first.due && first.due < second.due && second.due <= clock.now().wall);
+        scheduler.stop().await;
+        while ticks.try_recv().is_ok() {}
+        assert!(ticks.is_closed(), "nobody is left who could send");
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_drops_the_tick_and_a_closed_one_ends_the_schedules() {
+        let (sender, mut ticks) = mpsc::channel(1);
+        let tick = |job: &str| Tick { job: job.to_owned(), due: DateTime::UNIX_EPOCH };
+        assert!(request(&sender, tick("one")));
+        assert!(request(&sender, tick("two")));
+        assert_eq!(ticks.recv().await, Some(tick("one")));
+        assert!(ticks.try_recv().is_err());
+        drop(ticks);
+        assert!(!request(&sender, tick("three")));
+    }
+}

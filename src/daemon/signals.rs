@@ -1,0 +1,88 @@
+//! SIGTERM and SIGINT: the first asks to finish what is in hand, the second to leave at once.
+
+use std::io;
+
+use tokio::{
+    select,
+    signal::unix::{Signal, SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// The signals that stop the program cannot be listened to.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen to {name}")]
+pub struct SignalError {
+    /// The signal's name.
+    name: &'static str,
+    source: io::Error,
+}
+
+/// Listens to the signals that stop the program. From its creation on they no longer end the process by themselves, and
+/// none is lost before [`shutdown_requested`](Self::shutdown_requested) is polled.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Starts to listen; needs a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses a signal handler.
+    pub fn listen() -> Result<Self, SignalError> {
+        let listen_to = |kind, name| signal(kind).map_err(|source| SignalError { name, source });
+        Ok(Self {
+            terminate: listen_to(SignalKind::terminate(), "SIGTERM")?,
+            interrupt: listen_to(SignalKind::interrupt(), "SIGINT")?,
+        })
+    }
+
+    /// Cancels `finish` at the first signal and `leave` at the second, and returns after that; to be run beside the work
+    /// and dropped with it.
+    pub async fn shutdown_requested(mut self, finish: CancellationToken, leave: CancellationToken) {
+        let first = self.next().await;
+        info!(signal = first, "asked to stop: finishing what is in hand");
+        finish.cancel();
+        let second = self.next().await;
+        warn!(signal = second, "asked again to stop: leaving at once");
+        leave.cancel();
+    }
+
+    async fn next(&mut self) -> &'static str {
+        select! {
+            Some(()) = self.terminate.recv() => "SIGTERM",
+            Some(()) = self.interrupt.recv() => "SIGINT",
+            else => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{self, Command};
+
+    use super::*;
+
+    fn raise(name: &str) {
+        let status = Command::new("kill").args(["-s", name, &process::id().to_string()]).status();
+        assert!(status.expect("`kill` runs").success());
+    }
+
+    #[tokio::test]
+    async fn the_first_signal_finishes_and_the_second_leaves() {
+        let (finish, leave) = (CancellationToken::new(), CancellationToken::new());
+        let signals = Signals::listen().expect("signals can be listened to");
+        let watch = signals.shutdown_requested(finish.clone(), leave.clone());
+        let raised = async {
+            raise("TERM");
+            finish.cancelled().await;
+            assert!(!leave.is_cancelled());
+            raise("INT");
+        };
+        tokio::join!(watch, raised);
+        assert!(leave.is_cancelled());
+    }
+}
