@@ -1,1 +1,168 @@
-//! The command line.
+//! The command line; the only place that prints.
+
+mod demo;
+mod exit_status;
+mod progress;
+mod run_now;
+mod serve;
+mod simulate;
+mod table;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
+
+pub use self::exit_status::ExitStatus;
+use crate::{
+    app::AppError,
+    config::{self, Config, Environment},
+    daemon,
+    telemetry::{self, LogFormat},
+};
+
+/// Syncs the Mapiq API into a SQLite database, within the API's rate limit.
+///
+/// Without a command or `--run-now` it runs as a daemon: the jobs of the configuration on their schedules, until SIGTERM or
+/// SIGINT.
+#[derive(Debug, Parser)]
+#[command(name = "mapiq-sync", version, after_help = EXIT_STATUS_HELP)]
+pub struct Arguments {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", env = "MAPIQ_SYNC_CONFIG", default_value = "config.toml", global = true)]
+    config: PathBuf,
+
+    /// The form of the log on stderr
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text", global = true)]
+    log_format: LogFormat,
+
+    /// Run all jobs once, now, and exit
+    #[arg(long)]
+    run_now: bool,
+
+    /// With --run-now: run this job only (may be repeated)
+    #[arg(long = "job", value_name = "NAME", requires = "run_now")]
+    jobs: Vec<String>,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show a whole sync against a built-in simulator, without an account or a network
+    Demo(demo::DemoArgs),
+    /// Serve the simulator of the API alone, to try a configuration against it
+    Simulate(simulate::SimulateArgs),
+}
+
+const EXIT_STATUS_HELP: &str = "Exit status:
+   0  all done
+   1  an endpoint failed
+   2  wrong usage
+  65  all done, but something needs a person: rejected records, or another total than the API stated
+  69  the service could not be reached
+  74  the database cannot be used
+  75  unfinished for now, run again later: paused by a limit or a lock, or stopped by a signal
+  77  the credentials were refused
+  78  wrong configuration, or missing credentials";
+
+/// Runs the program to its exit status.
+pub fn run(arguments: Arguments) -> ExitCode {
+    if arguments.run_now && arguments.command.is_some() {
+        return usage("`--run-now` goes without a command").into();
+    }
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(ExitStatus::Failed, &anyhow::Error::new(error).context("cannot start the runtime")).into(),
+    };
+    runtime.block_on(dispatch(arguments)).into()
+}
+
+async fn dispatch(arguments: Arguments) -> ExitStatus {
+    // Progress lines tell an interactive run's story; the daemon has only its log.
+    let interactive = arguments.run_now || arguments.command.is_some();
+    telemetry::init(arguments.log_format, if interactive { "warn" } else { "info" });
+    let stop = match daemon::stop_on_signals() {
+        Ok(stop) => stop,
+        Err(error) => return fail(ExitStatus::Failed, &anyhow::Error::new(error).context("cannot wait for signals")),
+    };
+    tokio::select! {
+        biased;
+        () = stop.at_once.cancelled() => ExitStatus::Unfinished,
+        status = command(arguments, stop.after_page) => status,
+    }
+}
+
+async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
+    match arguments.command {
+        Some(Command::Demo(args)) => demo::run(args, &stop).await,
+        Some(Command::Simulate(args)) => match simulate::run(args, stop).await {
+            Ok(()) => ExitStatus::Done,
+            Err(error) => fail(ExitStatus::Failed, &error),
+        },
+        None => {
+            let config = match load(&arguments.config) {
+                Ok(config) => config,
+                Err(status) => return status,
+            };
+            if arguments.run_now { run_now::run(config, &arguments.jobs, &stop).await } else { serve::run(config, &stop).await }
+        }
+    }
+}
+
+/// Loads the configuration, and makes sure that there are credentials before anything else is touched.
+fn load(path: &std::path::Path) -> Result<Config, ExitStatus> {
+    let config = config::load(path, &Environment::from_process()).map_err(|errors| {
+        print_error(&errors.to_string());
+        ExitStatus::Config
+    })?;
+    match (config.credentials.0)() {
+        Ok(_) => Ok(config),
+        Err(message) => {
+            print_error(&message);
+            Err(ExitStatus::Config)
+        }
+    }
+}
+
+/// Prints an error with its causes, and hands the status on.
+fn fail(status: ExitStatus, error: &anyhow::Error) -> ExitStatus {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        text.push_str("\n  caused by: ");
+        text.push_str(&cause.to_string());
+    }
+    print_error(&text);
+    status
+}
+
+fn fail_app(error: AppError) -> ExitStatus {
+    let status = match &error {
+        AppError::Clock(_) | AppError::Schedule(_) => ExitStatus::Failed,
+        AppError::Client(_) => ExitStatus::Config,
+        AppError::Store(_) => ExitStatus::Database,
+        AppError::Credentials(_) => ExitStatus::Credentials,
+    };
+    fail(status, &anyhow::Error::new(error))
+}
+
+fn usage(message: &str) -> ExitStatus {
+    print_error(&format!("{message}\n\nFor more, try `mapiq-sync --help`"));
+    ExitStatus::Usage
+}
+
+#[expect(clippy::print_stderr, reason = "errors go to stderr")]
+fn print_error(text: &str) {
+    eprintln!("error: {text}");
+}
+
+#[expect(clippy::print_stderr, reason = "progress goes to stderr")]
+fn print_progress(text: &str) {
+    eprintln!("{text}");
+}
+
+#[expect(clippy::print_stdout, reason = "results go to stdout")]
+fn print_result(text: &str) {
+    println!("{text}");
+}

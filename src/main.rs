@@ -1,2 +1,11 @@
-//! The binary.
-fn main() {}
+//! The binary: arguments in, exit status out.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use mapiq_sync::cli::{self, Arguments};
+
+fn main() -> ExitCode {
+    // clap ends wrong usage with status 2 itself.
+    cli::run(Arguments::parse())
+}

@@ -1,6 +1,38 @@
 //! Everything that speaks SQL: tables, upsert, checkpoints, ledger, journal of runs.
+//!
+//! One connection a process, behind a fair lock: SQLite has one writer at a time anyway, and readers are other programs.
 
-use std::path::PathBuf;
+mod ddl;
+mod error;
+mod journal;
+mod ledger;
+mod lock;
+mod open;
+mod page;
+mod query;
+mod schema;
+mod statements;
+mod sweeps;
+mod upsert;
+
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
+
+use sqlx::SqliteConnection;
+use tokio::sync::Mutex;
+
+pub use self::{
+    error::{Cause, StoreError},
+    journal::{Effort, EndpointEnd, RunId, RunResult, Trigger},
+    ledger::{Asker, Reservation, Reserved, TOKEN_GROUP},
+    lock::FileLock,
+    query::{Grid, query},
+    sweeps::{Bounds, Origin, Slice, Sweep, SweepId},
+};
+use self::schema::Table;
+use crate::{
+    clock::{Clock, format_utc},
+    rows::{Paths, Record},
+};
 
 /// Where the database is and who may read it.
 #[derive(Clone, Debug)]
@@ -9,4 +41,143 @@ pub struct Settings {
     pub path: PathBuf,
     /// The file's permission bits.
     pub mode: u32,
+}
+
+/// The database. Cheap to clone; all clones share one connection.
+#[derive(Clone, Debug)]
+pub struct Store {
+    writer: Arc<Mutex<Writer>>,
+    clock: Clock,
+    settings: Arc<Settings>,
+}
+
+/// The connection, and what is known of the data tables at a version of the schema.
+#[derive(Debug)]
+struct Writer {
+    connection: SqliteConnection,
+    tables: HashMap<String, (i64, Table)>,
+}
+
+/// A page to store, with the checkpoint that says so.
+#[derive(Debug)]
+pub struct Page<'p> {
+    /// The run that it was asked for in.
+    pub run: RunId,
+    /// The endpoint, whose name is the table's.
+    pub endpoint: &'p str,
+    /// The sweep that it belongs to.
+    pub sweep: SweepId,
+    /// The slice of the sweep.
+    pub slice: i64,
+    /// What the records' path ids mean.
+    pub paths: &'p Paths,
+    /// The records, in the order sent.
+    pub records: &'p [Record<'p>],
+    /// The records that cannot be stored.
+    pub rejects: &'p [RejectedRecord],
+    /// What the page has cost since the one before.
+    pub effort: Effort,
+    /// Where the slice stands after this page.
+    pub checkpoint: Checkpoint<'p>,
+}
+
+/// A record that cannot be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedRecord {
+    /// Why.
+    pub reason: String,
+    /// The record as JSON, without what must not be stored.
+    pub record: String,
+}
+
+/// Where a slice stands after a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checkpoint<'p> {
+    /// The pagination goes on from this state.
+    Next(&'p str),
+    /// That was the last page.
+    Complete,
+}
+
+/// What became of a page's records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RowCounts {
+    /// Rows that were not there.
+    pub new: u64,
+    /// Rows whose content differed, or that had been deleted.
+    pub changed: u64,
+    /// Rows that were as stored, and were not written.
+    pub unchanged: u64,
+    /// Records whose key had come already in this run, with other content; counted as changed too.
+    pub conflicting: u64,
+}
+
+impl std::ops::AddAssign for RowCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.new += other.new;
+        self.changed += other.changed;
+        self.unchanged += other.unchanged;
+        self.conflicting += other.conflicting;
+    }
+}
+
+/// What storing a page has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageOutcome {
+    /// What became of the records.
+    pub rows: RowCounts,
+    /// Whether this was the last page of the last slice.
+    pub sweep_complete: bool,
+}
+
+impl Store {
+    /// Opens the database: makes it where there is none, makes sure that it is this program's, and brings its bookkeeping
+    /// tables up to date.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or written, is another program's or of a newer version; it is not touched then.
+    pub async fn open(settings: Settings, clock: Clock) -> Result<Self, StoreError> {
+        let mut connection = open::open(&settings).await?;
+        ledger::rebase(&mut connection, clock.now(), clock.boot_id()).await?;
+        let writer = Writer { connection, tables: HashMap::new() };
+        Ok(Self { writer: Arc::new(Mutex::new(writer)), clock, settings: Arc::new(settings) })
+    }
+
+    /// Closes the database, once every clone but this one is gone.
+    ///
+    /// # Errors
+    /// Where SQLite reports one; everything committed stays.
+    pub async fn close(self) -> Result<(), StoreError> {
+        match Arc::try_unwrap(self.writer) {
+            Ok(writer) => open::close(writer.into_inner().connection).await,
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Takes the lock of an endpoint, across processes; `None` where another process is at work on it.
+    ///
+    /// # Errors
+    /// Where the lock file cannot be used.
+    pub fn try_lock(&self, endpoint: &str) -> Result<Option<FileLock>, StoreError> {
+        lock::try_lock_endpoint(&self.settings.path, endpoint, self.settings.mode)
+    }
+
+    /// Makes an endpoint's table where there is none yet, so that it is there even while it is empty.
+    ///
+    /// # Errors
+    /// Where it cannot be made, or the stored one has another key.
+    pub async fn ensure_table(&self, endpoint: &str, paths: &Paths) -> Result<(), StoreError> {
+        let now = format_utc(self.clock.now().wall);
+        page::ensure_table(&mut *self.writer.lock().await, endpoint, paths, &now).await
+    }
+
+    /// Stores a page in one transaction: its rows, its rejects, the run's counts and the checkpoint, all or nothing.
+    ///
+    /// # Errors
+    /// Where the page cannot be stored; then nothing of it is.
+    pub async fn commit_page(&self, page: &Page<'_>) -> Result<PageOutcome, StoreError> {
+        let mut writer = self.writer.lock().await;
+        let now = format_utc(self.clock.now().wall);
+        page::commit(&mut writer, page, &now).await
+    }
 }

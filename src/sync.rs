@@ -1,6 +1,19 @@
 //! Joins the API to the store: plan, sweep, attempt.
 
+mod attempt;
+mod error;
+mod plan;
+mod report;
+mod runner;
+mod sweep;
+
 use std::time::Duration;
+
+pub use self::{
+    error::{EndpointError, FailureClass},
+    report::{EndpointReport, Ending, Event, JobReport, Pause, Wait, seconds},
+    runner::{Runner, Watcher, chain},
+};
 
 use crate::{
     api::pagination::Style,

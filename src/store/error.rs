@@ -1,0 +1,160 @@
+//! What can go wrong with the database, in words for the person who must mend it.
+
+use std::path::PathBuf;
+
+/// Why the database cannot be used, or why an endpoint's rows cannot be stored in it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be made, or its permissions cannot be set.
+    #[error("cannot make the database `{}`", path.display())]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The lock file beside the database cannot be used.
+    #[error("cannot lock `{}`", path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file cannot be opened as a database.
+    #[error("cannot open the database `{}`", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: Cause,
+    },
+    /// The file belongs to another program; it was not touched.
+    #[error(
+        "`{}` is another program's database: it has tables, but not this program's mark; set `database.path` to a file of its own",
+        path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A newer version of this program has written the file; it was not touched.
+    #[error(
+        "`{}` was written by a newer version of this program (its schema is {found}, this version knows up to {known}): run that version, or restore a backup",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The schema's version in the file.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// A statement failed.
+    #[error("cannot {doing}")]
+    Sql {
+        /// What was being done, as the end of "cannot …".
+        doing: &'static str,
+        /// What SQLite said.
+        source: Cause,
+    },
+    /// The endpoint's table was made with another key.
+    #[error(
+        "table `{table}` was made with the key {stored}, the configuration now says {configured}: set the key back, rename the endpoint, or drop the table and its lines in `_sync_columns` to start it afresh"
+    )]
+    KeyChanged {
+        /// The table.
+        table: String,
+        /// The JSON paths of the key that the table has.
+        stored: String,
+        /// The JSON paths that the configuration names.
+        configured: String,
+    },
+    /// The endpoint's name is taken by a table or view that is not this program's.
+    #[error("there is a {kind} named `{table}` that is not this program's: rename it, or the endpoint")]
+    NameTaken {
+        /// The table's name.
+        table: String,
+        /// `table` or `view`.
+        kind: String,
+    },
+    /// The records have more fields than SQLite has columns.
+    #[error("table `{table}` would need {columns} columns, and SQLite holds {limit}: keep some of its fields as JSON text (`json`) or leave them out (`exclude`)")]
+    TooManyColumns {
+        /// The table.
+        table: String,
+        /// How many columns it would need.
+        columns: usize,
+        /// How many it may have.
+        limit: usize,
+    },
+}
+
+impl StoreError {
+    /// Whether the whole database cannot be used, rather than one endpoint's table.
+    pub fn database_unusable(&self) -> bool {
+        match self {
+            Self::Create { .. }
+            | Self::Lock { .. }
+            | Self::Open { .. }
+            | Self::Foreign { .. }
+            | Self::Newer { .. }
+            | Self::Sql { .. } => true,
+            Self::KeyChanged { .. } | Self::NameTaken { .. } | Self::TooManyColumns { .. } => false,
+        }
+    }
+}
+
+/// What SQLite said, with what to do about it where that is known.
+#[derive(Debug)]
+pub struct Cause(sqlx::Error);
+
+impl Cause {
+    pub(super) fn new(error: sqlx::Error) -> Self {
+        Self(error)
+    }
+
+    /// SQLite's primary result code, where it was SQLite that failed (`https://www.sqlite.org/rescode.html`).
+    fn primary_code(&self) -> Option<i32> {
+        let code: i32 = self.0.as_database_error()?.code()?.parse().ok()?;
+        Some(code & 0xff)
+    }
+
+    fn advice(&self) -> Option<&'static str> {
+        match self.primary_code()? {
+            5 | 6 => Some("another program has held it locked for too long: find out which one writes to it"),
+            8 => Some("it, or its folder, is read-only for this user"),
+            10 => Some("the disk or its file system reported an error: look at the system's log"),
+            11 => Some("the file is damaged: keep a copy, and restore a backup or start a new file"),
+            13 => Some("the disk is full: free some space, the next run goes on at the checkpoint"),
+            14 => Some("the folder must exist and be writable by this user"),
+            26 => Some("the file is not a SQLite database: set `database.path` to another file"),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.as_database_error() {
+            Some(error) => write!(f, "{}", error.message())?,
+            None => write!(f, "{}", self.0)?,
+        }
+        self.advice().map_or(Ok(()), |advice| write!(f, " ({advice})"))
+    }
+}
+
+// The text above is SQLite's own message: there is no deeper cause to show.
+impl std::error::Error for Cause {}
+
+/// Says what was being done when a statement failed.
+pub(super) trait Doing<T> {
+    fn doing(self, doing: &'static str) -> Result<T, StoreError>;
+}
+
+impl<T> Doing<T> for Result<T, sqlx::Error> {
+    fn doing(self, doing: &'static str) -> Result<T, StoreError> {
+        self.map_err(|source| StoreError::Sql { doing, source: Cause::new(source) })
+    }
+}

@@ -1,0 +1,178 @@
+//! The journal of runs.
+
+use std::time::Duration;
+
+use sqlx::Connection;
+
+use super::{Store, StoreError, error::Doing};
+use crate::clock::format_utc;
+
+/// A run of a job, as `_sync_runs` numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RunId(pub i64);
+
+/// What started a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// `--run-now`.
+    RunNow,
+    /// The job's schedule.
+    Schedule,
+}
+
+impl Trigger {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::RunNow => "run-now",
+            Self::Schedule => "schedule",
+        }
+    }
+}
+
+/// How a run, or an endpoint's part in it, ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunResult {
+    /// All done.
+    Ok,
+    /// Unfinished for now; a later run goes on.
+    Paused,
+    /// Failed.
+    Failed,
+}
+
+impl RunResult {
+    /// The word in the database and in what is shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Paused => "paused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// How an endpoint's run ended.
+#[derive(Clone, Debug)]
+pub struct EndpointEnd<'a> {
+    /// Its result.
+    pub result: RunResult,
+    /// Why, where it did not end as [`RunResult::Ok`].
+    pub message: Option<&'a str>,
+    /// Requests and waits that no page has accounted for yet.
+    pub effort: Effort,
+    /// How many records were read and how many the API stated, where the two differ.
+    pub mismatch: Option<(u64, u64)>,
+}
+
+/// What the pages cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Requests sent.
+    pub requests: u64,
+    /// Time waited for the rate limit.
+    pub waited: Duration,
+}
+
+impl Effort {
+    pub(super) fn requests(self) -> i64 {
+        i64::try_from(self.requests).unwrap_or(i64::MAX)
+    }
+
+    pub(super) fn waited_ms(self) -> i64 {
+        i64::try_from(self.waited.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+impl Store {
+    /// Records the start of a run.
+    ///
+    /// # Errors
+    /// Where the journal cannot be written.
+    pub async fn begin_run(&self, job: &str, trigger: Trigger) -> Result<RunId, StoreError> {
+        let now = format_utc(self.clock.now().wall);
+        let mut writer = self.writer.lock().await;
+        let inserted = sqlx::query("INSERT INTO _sync_runs (job, trigger, version, started_at) VALUES (?, ?, ?, ?)")
+            .bind(job)
+            .bind(trigger.as_str())
+            .bind(env!("CARGO_PKG_VERSION"))
+            .bind(now)
+            .execute(&mut writer.connection)
+            .await
+            .doing("record the start of a run")?;
+        Ok(RunId(inserted.last_insert_rowid()))
+    }
+
+    /// Records the end of a run.
+    ///
+    /// # Errors
+    /// Where the journal cannot be written.
+    pub async fn finish_run(&self, run: RunId, result: RunResult) -> Result<(), StoreError> {
+        let now = format_utc(self.clock.now().wall);
+        let mut writer = self.writer.lock().await;
+        sqlx::query("UPDATE _sync_runs SET finished_at = ?, result = ? WHERE run_id = ?")
+            .bind(now)
+            .bind(result.as_str())
+            .bind(run.0)
+            .execute(&mut writer.connection)
+            .await
+            .doing("record the end of a run")?;
+        Ok(())
+    }
+
+    /// Records that a run begins with an endpoint. With the endpoint's lock in hand, what is still open of it belonged to a
+    /// process that is gone: it was interrupted.
+    ///
+    /// # Errors
+    /// Where the journal cannot be written.
+    pub async fn begin_endpoint_run(&self, run: RunId, endpoint: &str, locked: bool) -> Result<(), StoreError> {
+        let doing = "record the start of an endpoint's run";
+        let now = format_utc(self.clock.now().wall);
+        let mut writer = self.writer.lock().await;
+        let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await.doing(doing)?;
+        sqlx::query(
+            "UPDATE _sync_endpoint_runs SET finished_at = ?, result = 'paused', message = 'interrupted: its process ended' \
+             WHERE endpoint = ? AND finished_at IS NULL AND ?",
+        )
+        .bind(&now)
+        .bind(endpoint)
+        .bind(locked)
+        .execute(&mut *transaction)
+        .await
+        .doing(doing)?;
+        sqlx::query("INSERT INTO _sync_endpoint_runs (run_id, endpoint, started_at) VALUES (?, ?, ?)")
+            .bind(run.0)
+            .bind(endpoint)
+            .bind(&now)
+            .execute(&mut *transaction)
+            .await
+            .doing(doing)?;
+        transaction.commit().await.doing(doing)
+    }
+
+    /// Records how an endpoint's run ended.
+    ///
+    /// # Errors
+    /// Where the journal cannot be written.
+    pub async fn finish_endpoint_run(&self, run: RunId, endpoint: &str, end: &EndpointEnd<'_>) -> Result<(), StoreError> {
+        let now = format_utc(self.clock.now().wall);
+        let (read, stated) = end.mismatch.unzip();
+        let mut writer = self.writer.lock().await;
+        sqlx::query(
+            "UPDATE _sync_endpoint_runs SET finished_at = ?, result = ?, message = ?, requests = requests + ?, waited_ms = waited_ms + ?, \
+             total_read = ?, total_stated = ? WHERE run_id = ? AND endpoint = ?",
+        )
+        .bind(now)
+        .bind(end.result.as_str())
+        .bind(end.message)
+        .bind(end.effort.requests())
+        .bind(end.effort.waited_ms())
+        .bind(read.and_then(|read| i64::try_from(read).ok()))
+        .bind(stated.and_then(|stated| i64::try_from(stated).ok()))
+        .bind(run.0)
+        .bind(endpoint)
+        .execute(&mut writer.connection)
+        .await
+        .doing("record the end of an endpoint's run")?;
+        Ok(())
+    }
+}

@@ -1,0 +1,256 @@
+//! The limiter's ledger and the stored pauses: one line a request, shared by all processes on this database.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::{Connection, Row, SqliteConnection};
+
+use super::{RunId, Store, StoreError, error::Doing};
+use crate::{
+    clock::{BootTime, Now, format_utc},
+    limits::{self, Admission, Limit, WaitReason},
+};
+
+/// The group of the token endpoint: a pause of it pauses every other group.
+pub const TOKEN_GROUP: &str = "token";
+
+/// Lines are kept this long, or a whole period where that is longer.
+const KEPT: Duration = Duration::from_hours(24);
+
+const RESERVE: &str = "reserve a request in the rate limit's ledger";
+
+/// A request that the ledger has let through. It must be settled or released.
+#[derive(Debug)]
+#[must_use = "a reservation is settled at the response, or released when nothing was sent"]
+pub struct Reservation {
+    /// `None` where the group has no limit, and so no ledger.
+    request_id: Option<i64>,
+}
+
+/// What the ledger says to a request.
+#[derive(Debug)]
+pub enum Reserved {
+    /// It may be sent now.
+    Granted(Reservation),
+    /// Not before then.
+    Wait {
+        /// On the boot clock.
+        until: BootTime,
+        /// Whether the API asked for the wait, rather than the limit known here.
+        paused: bool,
+    },
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// Whose budget is used.
+    pub group: &'a str,
+    /// For which endpoint.
+    pub endpoint: &'a str,
+    /// In which run; `None` outside of one.
+    pub run: Option<RunId>,
+}
+
+impl Store {
+    /// Reserves one request of a group's budget, in one short transaction.
+    ///
+    /// `longest` is how long the request may take: should this process die, the request counts from then.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written: then nothing may be sent.
+    pub async fn reserve(&self, asker: Asker<'_>, limit: Limit, longest: Duration) -> Result<Reserved, StoreError> {
+        let mut writer = self.writer.lock().await;
+        let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await.doing(RESERVE)?;
+        // Only now, since another process may have held the database for a while.
+        let now = self.clock.now();
+        let not_before = not_before(&mut transaction, asker.group).await.doing(RESERVE)?;
+        let counts_from = if limit.requests == 0 {
+            Vec::new()
+        } else {
+            counts_from(&mut transaction, asker.group, limit, now).await.doing(RESERVE)?
+        };
+        match limits::admit(now.boot, limit, &counts_from, not_before) {
+            Admission::Wait { until, reason } => {
+                Ok(Reserved::Wait { until, paused: reason == WaitReason::Pause })
+            }
+            Admission::Now if limit.requests == 0 => Ok(Reserved::Granted(Reservation { request_id: None })),
+            Admission::Now => {
+                let request_id = self.insert(&mut transaction, asker, now, longest).await.doing(RESERVE)?;
+                transaction.commit().await.doing(RESERVE)?;
+                Ok(Reserved::Granted(Reservation { request_id: Some(request_id) }))
+            }
+        }
+    }
+
+    async fn insert(
+        &self,
+        connection: &mut SqliteConnection,
+        asker: Asker<'_>,
+        now: Now,
+        longest: Duration,
+    ) -> Result<i64, sqlx::Error> {
+        let inserted = sqlx::query(
+            "INSERT INTO _sync_requests (limit_group, endpoint, run_id, reserved_at, counts_from_at, counts_from_ns, boot_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(asker.group)
+        .bind(asker.endpoint)
+        .bind(asker.run.map(|run| run.0))
+        .bind(format_utc(now.wall))
+        .bind(format_utc(now.wall + longest))
+        .bind(now.boot.saturating_add(longest).as_nanos())
+        .bind(self.clock.boot_id())
+        .execute(connection)
+        .await?;
+        Ok(inserted.last_insert_rowid())
+    }
+
+    /// Settles a request at its response, or at its failure after the send: its slot is free again one period from now.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub async fn settle(&self, reservation: Reservation, status: Option<u16>) -> Result<(), StoreError> {
+        let Some(request_id) = reservation.request_id else { return Ok(()) };
+        let mut writer = self.writer.lock().await;
+        let now = self.clock.now();
+        sqlx::query(
+            "UPDATE _sync_requests SET settled_at = ?1, status = ?2, counts_from_at = ?1, counts_from_ns = ?3 WHERE request_id = ?4",
+        )
+        .bind(format_utc(now.wall))
+        .bind(status)
+        .bind(now.boot.as_nanos())
+        .bind(request_id)
+        .execute(&mut writer.connection)
+        .await
+        .doing("settle a request in the rate limit's ledger")?;
+        Ok(())
+    }
+
+    /// Counts a request's time anew, where its token took a while and it is sent only now.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written: then nothing may be sent.
+    pub async fn extend(&self, reservation: &Reservation, longest: Duration) -> Result<(), StoreError> {
+        let Some(request_id) = reservation.request_id else { return Ok(()) };
+        let mut writer = self.writer.lock().await;
+        let now = self.clock.now();
+        sqlx::query("UPDATE _sync_requests SET counts_from_at = ?, counts_from_ns = ? WHERE request_id = ?")
+            .bind(format_utc(now.wall + longest))
+            .bind(now.boot.saturating_add(longest).as_nanos())
+            .bind(request_id)
+            .execute(&mut writer.connection)
+            .await
+            .doing("extend a reservation in the rate limit's ledger")?;
+        Ok(())
+    }
+
+    /// Frees the slot of a request that was never sent.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub async fn release(&self, reservation: Reservation) -> Result<(), StoreError> {
+        let Some(request_id) = reservation.request_id else { return Ok(()) };
+        let mut writer = self.writer.lock().await;
+        sqlx::query("DELETE FROM _sync_requests WHERE request_id = ?")
+            .bind(request_id)
+            .execute(&mut writer.connection)
+            .await
+            .doing("release a request in the rate limit's ledger")?;
+        Ok(())
+    }
+
+    /// Pauses a group for some time from now; a longer pause that is stored already stays. Returns its end.
+    ///
+    /// # Errors
+    /// Where the pause cannot be stored.
+    pub async fn pause(&self, group: &str, length: Duration, reason: &str) -> Result<BootTime, StoreError> {
+        let mut writer = self.writer.lock().await;
+        let now = self.clock.now();
+        let until = now.boot.saturating_add(length);
+        sqlx::query(
+            "INSERT INTO _sync_pauses (limit_group, reason, set_at, length_ms, not_before_at, not_before_ns, boot_id) VALUES (?, ?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (limit_group) DO UPDATE SET reason = excluded.reason, set_at = excluded.set_at, length_ms = excluded.length_ms, \
+             not_before_at = excluded.not_before_at, not_before_ns = excluded.not_before_ns, boot_id = excluded.boot_id \
+             WHERE excluded.not_before_ns > not_before_ns",
+        )
+        .bind(group)
+        .bind(reason)
+        .bind(format_utc(now.wall))
+        .bind(i64::try_from(length.as_millis()).unwrap_or(i64::MAX))
+        .bind(format_utc(now.wall + length))
+        .bind(until.as_nanos())
+        .bind(self.clock.boot_id())
+        .execute(&mut writer.connection)
+        .await
+        .doing("store a pause")?;
+        Ok(until)
+    }
+}
+
+/// The end of the longest pause that holds for a group; one that has passed says nothing.
+async fn not_before(connection: &mut SqliteConnection, group: &str) -> Result<Option<BootTime>, sqlx::Error> {
+    let until: Option<i64> = sqlx::query_scalar("SELECT max(not_before_ns) FROM _sync_pauses WHERE limit_group IN (?, ?)")
+        .bind(group)
+        .bind(TOKEN_GROUP)
+        .fetch_one(connection)
+        .await?;
+    Ok(until.map(BootTime::from_nanos))
+}
+
+async fn counts_from(connection: &mut SqliteConnection, group: &str, limit: Limit, now: Now) -> Result<Vec<BootTime>, sqlx::Error> {
+    sqlx::query("DELETE FROM _sync_requests WHERE limit_group = ? AND counts_from_ns < ?")
+        .bind(group)
+        .bind(now.boot.saturating_sub(limit.per.max(KEPT)).as_nanos())
+        .execute(&mut *connection)
+        .await?;
+    let lines: Vec<i64> = sqlx::query_scalar("SELECT counts_from_ns FROM _sync_requests WHERE limit_group = ? AND counts_from_ns > ?")
+        .bind(group)
+        .bind(now.boot.saturating_sub(limit.per).as_nanos())
+        .fetch_all(connection)
+        .await?;
+    Ok(lines.into_iter().map(BootTime::from_nanos).collect())
+}
+
+/// Brings the stamps of earlier boots onto this boot's clock; from then on the wall clock may jump as it likes.
+pub(super) async fn rebase(connection: &mut SqliteConnection, now: Now, boot_id: &str) -> Result<(), StoreError> {
+    let doing = "bring the rate limit's ledger onto this boot's clock";
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.doing(doing)?;
+    let requests = sqlx::query("SELECT request_id, counts_from_at, counts_from_ns FROM _sync_requests WHERE boot_id <> ?")
+        .bind(boot_id)
+        .fetch_all(&mut *transaction)
+        .await
+        .doing(doing)?;
+    for row in requests {
+        let (request_id, at): (i64, String) = (row.try_get(0).doing(doing)?, row.try_get(1).doing(doing)?);
+        sqlx::query("UPDATE _sync_requests SET counts_from_ns = ?, boot_id = ? WHERE request_id = ?")
+            .bind(limits::rebase(now, false, BootTime::from_nanos(0), wall(&at, now)).as_nanos())
+            .bind(boot_id)
+            .bind(request_id)
+            .execute(&mut *transaction)
+            .await
+            .doing(doing)?;
+    }
+    let pauses = sqlx::query("SELECT limit_group, not_before_at, length_ms FROM _sync_pauses WHERE boot_id <> ?")
+        .bind(boot_id)
+        .fetch_all(&mut *transaction)
+        .await
+        .doing(doing)?;
+    for row in pauses {
+        let (group, at): (String, String) = (row.try_get(0).doing(doing)?, row.try_get(1).doing(doing)?);
+        let length: i64 = row.try_get(2).doing(doing)?;
+        let length = Duration::from_millis(u64::try_from(length).unwrap_or(0));
+        sqlx::query("UPDATE _sync_pauses SET not_before_ns = ?, boot_id = ? WHERE limit_group = ?")
+            .bind(limits::rebase_pause(now, false, BootTime::from_nanos(0), wall(&at, now), length).as_nanos())
+            .bind(boot_id)
+            .bind(group)
+            .execute(&mut *transaction)
+            .await
+            .doing(doing)?;
+    }
+    transaction.commit().await.doing(doing)
+}
+
+/// A stamp of the ledger; one that somebody has spoilt counts as now.
+fn wall(stamp: &str, now: Now) -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339(stamp).map_or(now.wall, |stamp| stamp.with_timezone(&Utc))
+}

@@ -1,0 +1,133 @@
+//! Opens the database: makes it, or makes sure that it is ours, and brings its bookkeeping tables up to date.
+
+use std::{
+    borrow::Cow,
+    fs::{self, OpenOptions, Permissions},
+    io,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+    time::Duration,
+};
+
+use sqlx::{
+    ConnectOptions, Connection, SqlSafeStr,
+    migrate::{Migration, MigrationType, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteConnection},
+};
+
+use super::{
+    Settings, StoreError,
+    error::{Cause, Doing},
+    lock,
+};
+
+/// "MpqS", set by the first migration.
+const APPLICATION_ID: i64 = 1_299_214_675;
+
+/// The bookkeeping tables' migrations, in order; a released one never changes.
+const MIGRATIONS: &[(i64, &str, &str)] =
+    &[(1, "bookkeeping", include_str!("../../migrations/0001_bookkeeping.sql"))];
+
+const MIGRATIONS_TABLE: &str = "_sync_migrations";
+
+/// How long a statement waits for another process's transaction. A page's transaction takes milliseconds, a column's
+/// rebuild in a large table some seconds.
+const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Statements kept prepared: a few dozen texts a table, since the last statement of a page holds fewer rows.
+const STATEMENT_CACHE: usize = 256;
+
+/// Opens the writer's connection.
+pub(super) async fn open(settings: &Settings) -> Result<SqliteConnection, StoreError> {
+    let path = &settings.path;
+    // Two processes that make the same file at once would each run the migrations.
+    let _opening = lock::lock_opening(path, settings.mode)?;
+    make_file(path, settings.mode).map_err(|source| StoreError::Create { path: path.clone(), source })?;
+    let opened = connect(path).await;
+    let mut connection = opened.map_err(|source| StoreError::Open { path: path.clone(), source: Cause::new(source) })?;
+    make_sure_it_is_ours(&mut connection, path).await?;
+    prepare(&mut connection).await.doing("prepare the database")?;
+    Ok(connection)
+}
+
+/// Makes the file with its permissions before anything is in it: SQLite gives its `-wal` and `-shm` files the same ones.
+fn make_file(path: &Path, mode: u32) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(mode).open(path) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    if fs::metadata(path)?.permissions().mode() & 0o7777 != mode {
+        fs::set_permissions(path, Permissions::from_mode(mode))?;
+    }
+    Ok(())
+}
+
+async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    // Nothing here may write: the file may be another program's.
+    let mut connection = SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(false)
+        .busy_timeout(BUSY_TIMEOUT)
+        .statement_cache_capacity(STATEMENT_CACHE)
+        .disable_statement_logging()
+        .connect()
+        .await?;
+    // SQLite reads the file's header only now.
+    sqlx::query("SELECT count(*) FROM sqlite_schema").execute(&mut connection).await?;
+    Ok(connection)
+}
+
+async fn make_sure_it_is_ours(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    let doing = "read the database's header";
+    let application_id: i64 =
+        sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await.doing(doing)?;
+    if application_id != APPLICATION_ID {
+        // A crash in the very first opening leaves the migrations' own table, and nothing else.
+        let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE tbl_name <> ?")
+            .bind(MIGRATIONS_TABLE)
+            .fetch_one(&mut *connection)
+            .await
+            .doing(doing)?;
+        if application_id != 0 || tables > 0 {
+            return Err(StoreError::Foreign { path: path.to_owned() });
+        }
+        return Ok(());
+    }
+    let found: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sync_migrations")
+        .fetch_one(&mut *connection)
+        .await
+        .doing("read the database's version")?;
+    let known = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
+    match found {
+        Some(found) if found > known => Err(StoreError::Newer { path: path.to_owned(), found, known }),
+        _ => Ok(()),
+    }
+}
+
+async fn prepare(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    for pragma in [
+        // Readers never wait for the writer.
+        "PRAGMA journal_mode = WAL",
+        // In WAL mode a power cut may cost the last commits, never the file: those pages are asked for again.
+        "PRAGMA synchronous = NORMAL",
+        // A table that is rebuilt takes its old name back without a rewrite of the users' views and triggers.
+        "PRAGMA legacy_alter_table = ON",
+        // After a burst the log is cut back to this size.
+        "PRAGMA journal_size_limit = 67108864",
+        "PRAGMA cache_size = -8192",
+    ] {
+        sqlx::query(pragma).execute(&mut *connection).await?;
+    }
+    let migrations = MIGRATIONS.iter().map(|&(version, description, sql)| {
+        Migration::new(version, Cow::Borrowed(description), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.collect());
+    migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
+    migrator.run_direct(None, connection, false).await.map_err(|error| sqlx::Error::Migrate(Box::new(error)))
+}
+
+/// Closes the connection, which also empties the write-ahead log where no other process has the file open.
+pub(super) async fn close(connection: SqliteConnection) -> Result<(), StoreError> {
+    connection.close().await.doing("close the database")
+}

@@ -1,0 +1,275 @@
+//! One request, until it has an answer: reserve, token, send, classify, settle.
+
+use std::{sync::Arc, time::Duration};
+
+use http::StatusCode;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::{
+    EndpointSettings, Event, Pause, Wait,
+    error::EndpointError,
+    runner::Shared,
+};
+use crate::{
+    api::{
+        classify::{Limited, Problem, Verdict, classify},
+        client::Response,
+        retry::Retry,
+        token::{AccessToken, TokenError},
+    },
+    clock::BootTime,
+    limits::{self, Hints},
+    store::{Asker, Effort, Reservation, Reserved, RunId, TOKEN_GROUP},
+};
+
+/// So often in a row may the rate limit refuse a request before the endpoint is left to the next run.
+const REFUSALS: u32 = 10;
+
+/// A token that is not at hand by then has been asked for: the request's time is counted anew.
+pub(super) const TOKEN_AT_HAND: Duration = Duration::from_secs(1);
+
+/// So many redirects are followed for one request; each is a request of the budget.
+const REDIRECTS: u32 = 5;
+
+/// Why an endpoint goes no further in this run.
+#[derive(Debug)]
+pub(super) enum Halt {
+    Paused(Pause),
+    Failed(EndpointError),
+}
+
+impl<E: Into<EndpointError>> From<E> for Halt {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// An answer that the sweep can go on with.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// A page.
+    Page(Response),
+    /// 404, which past the first page may be the end of a listing.
+    NotFound(Problem),
+    /// Another refusal of the request itself, such as a 400: it is not tried again.
+    Refused(Problem),
+}
+
+/// Asks for the pages of one endpoint, one at a time.
+pub(super) struct Requester<'r> {
+    shared: &'r Shared,
+    endpoint: &'r EndpointSettings,
+    run: RunId,
+    stop: &'r CancellationToken,
+    /// First come, first served within the process: held while its owner waits for a slot.
+    turn: Arc<Mutex<()>>,
+    /// The page that is asked for, from 1.
+    page: u64,
+    retry: Retry,
+    /// Time spent on trying the same page, waits for the limit left out.
+    tried_for: Duration,
+    refusals: u32,
+    reauthorized: bool,
+    /// What the pages have cost since it was last taken.
+    effort: Effort,
+}
+
+impl<'r> Requester<'r> {
+    pub(super) fn new(shared: &'r Shared, endpoint: &'r EndpointSettings, run: RunId, stop: &'r CancellationToken) -> Self {
+        Self {
+            shared,
+            endpoint,
+            run,
+            stop,
+            turn: shared.turn(&endpoint.group),
+            page: 1,
+            retry: shared.retry(),
+            tried_for: Duration::ZERO,
+            refusals: 0,
+            reauthorized: false,
+            effort: Effort::default(),
+        }
+    }
+
+    /// Goes on to another page: what was tried for the one before no longer counts.
+    pub(super) fn next_page(&mut self, page: u64) {
+        self.page = page;
+        self.retry = self.shared.retry();
+        self.tried_for = Duration::ZERO;
+        self.refusals = 0;
+        self.reauthorized = false;
+    }
+
+    /// Takes the account of requests and waits since the last call.
+    pub(super) fn take_effort(&mut self) -> Effort {
+        std::mem::take(&mut self.effort)
+    }
+
+    /// Asks until there is an answer that another try would not change.
+    pub(super) async fn get(&mut self, url: &Url) -> Result<Answer, Halt> {
+        let mut url = url.clone();
+        let mut redirects = 0;
+        loop {
+            let reservation = self.reserve().await?;
+            let Some(response) = self.exchange(reservation, &url).await? else { continue };
+            match classify(&response, &url, self.shared.client.base_url()) {
+                Verdict::Success => return Ok(Answer::Page(response)),
+                Verdict::NotFound(problem) => return Ok(Answer::NotFound(problem)),
+                Verdict::Refused(problem) => return Ok(Answer::Refused(problem)),
+                Verdict::NotPermitted(problem) => {
+                    return Err(EndpointError::Http { page: self.page, problem }.into());
+                }
+                Verdict::Limited(limited) => self.refused(&self.endpoint.group, &limited).await?,
+                Verdict::Unauthorized(problem) if self.reauthorized => {
+                    return Err(EndpointError::Unauthorized { page: self.page, problem }.into());
+                }
+                Verdict::Unauthorized(_) => self.reauthorized = true,
+                Verdict::Transient(problem) => self.try_again(EndpointError::Http { page: self.page, problem }).await?,
+                Verdict::Redirect(to) => {
+                    redirects += 1;
+                    if redirects > REDIRECTS {
+                        return Err(EndpointError::Redirects { page: self.page, limit: REDIRECTS }.into());
+                    }
+                    url = to;
+                }
+                Verdict::RedirectElsewhere { problem, to } => {
+                    return Err(EndpointError::RedirectElsewhere { page: self.page, problem, to }.into());
+                }
+            }
+        }
+    }
+
+    /// Waits for a slot in the group's budget.
+    async fn reserve(&mut self) -> Result<Reservation, Halt> {
+        let turn = Arc::clone(&self.turn);
+        let _turn = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Err(Halt::Paused(Pause::Stopped)),
+            turn = turn.lock() => turn,
+        };
+        let asker = Asker { group: &self.endpoint.group, endpoint: &self.endpoint.name, run: Some(self.run) };
+        loop {
+            if self.stop.is_cancelled() {
+                return Err(Halt::Paused(Pause::Stopped));
+            }
+            match self.shared.store.reserve(asker, self.endpoint.limit, self.shared.longest_request).await? {
+                Reserved::Granted(reservation) => return Ok(reservation),
+                Reserved::Wait { until, paused } => {
+                    let reason = if paused { Wait::Pause } else { Wait::Limit };
+                    self.wait_for_slot(until, reason).await?;
+                }
+            }
+        }
+    }
+
+    async fn wait_for_slot(&mut self, until: BootTime, reason: Wait<'_>) -> Result<(), Halt> {
+        let started = self.shared.clock.now().boot;
+        let length = until.since(started);
+        if length > self.shared.max_wait {
+            return Err(Halt::Paused(Pause::Wait(length)));
+        }
+        self.wait(until, length, reason).await?;
+        self.effort.waited += self.shared.clock.now().boot.since(started);
+        Ok(())
+    }
+
+    async fn wait(&self, until: BootTime, length: Duration, reason: Wait<'_>) -> Result<(), Halt> {
+        self.shared.tell(&Event::Waiting { endpoint: &self.endpoint.name, length, reason });
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(Halt::Paused(Pause::Stopped)),
+            () = self.shared.clock.sleep_until(until) => Ok(()),
+        }
+    }
+
+    /// Sends one request, with a token that is taken now: it must not grow old in a wait. `None`: it is to be tried again.
+    async fn exchange(&mut self, reservation: Reservation, url: &Url) -> Result<Option<Response>, Halt> {
+        let started = self.shared.clock.now().boot;
+        let token = match self.shared.client.access_token(started).await {
+            Ok(token) => token,
+            Err(error) => {
+                self.tried_for += self.shared.clock.now().boot.since(started);
+                self.shared.store.release(reservation).await?;
+                return self.no_token(error).await.map(|()| None);
+            }
+        };
+        if self.shared.clock.now().boot.since(started) > TOKEN_AT_HAND {
+            self.shared.store.extend(&reservation, self.shared.longest_request).await?;
+        }
+        let response = self.send(reservation, url, &token).await;
+        self.tried_for += self.shared.clock.now().boot.since(started);
+        match response? {
+            Ok(response) => Ok(Some(response)),
+            Err(error) => self.try_again(error).await.map(|()| None),
+        }
+    }
+
+    async fn no_token(&mut self, error: TokenError) -> Result<(), Halt> {
+        match error {
+            TokenError::Limited(limited) => self.refused(TOKEN_GROUP, &limited).await,
+            error => self.try_again(EndpointError::Token(error)).await,
+        }
+    }
+
+    /// Sends and settles; the outer error is one of the ledger.
+    async fn send(
+        &mut self,
+        reservation: Reservation,
+        url: &Url,
+        token: &AccessToken,
+    ) -> Result<Result<Response, EndpointError>, Halt> {
+        let result = self.shared.client.get(url, token).await;
+        match result {
+            Ok(response) => {
+                self.effort.requests += 1;
+                self.shared.store.settle(reservation, Some(response.status.as_u16())).await?;
+                if response.status == StatusCode::UNAUTHORIZED {
+                    self.shared.client.invalidate(token).await;
+                }
+                Ok(Ok(response))
+            }
+            Err(source) => {
+                if source.unsent() {
+                    self.shared.store.release(reservation).await?;
+                } else {
+                    self.effort.requests += 1;
+                    self.shared.store.settle(reservation, None).await?;
+                }
+                Ok(Err(EndpointError::Transport { page: self.page, source }))
+            }
+        }
+    }
+
+    /// Stores the pause that the API asks for.
+    async fn refused(&mut self, group: &str, limited: &Limited) -> Result<(), Halt> {
+        let now = self.shared.clock.now().wall;
+        let hints = Hints {
+            retry_after: limited.retry_after.as_deref(),
+            date: limited.date.as_deref(),
+            message: Some(&limited.message),
+        };
+        let length = limits::pause_length(&hints, self.endpoint.limit.per, now);
+        self.refusals += 1;
+        tracing::warn!(
+            endpoint.name = self.endpoint.name,
+            limit.group = group,
+            pause_s = length.as_secs(),
+            refusals = self.refusals,
+            "the API refuses by its rate limit"
+        );
+        self.shared.store.pause(group, length, &limited.message).await?;
+        if self.refusals >= REFUSALS { Err(Halt::Paused(Pause::Refused(self.refusals))) } else { Ok(()) }
+    }
+
+    /// Waits before the next try, or gives up where the failure is not worth one, or has lasted too long.
+    pub(super) async fn try_again(&mut self, error: EndpointError) -> Result<(), Halt> {
+        let delay = if error.retry() { self.retry.next_delay(self.tried_for) } else { None };
+        let Some(delay) = delay else { return Err(error.into()) };
+        let until = self.shared.clock.now().boot.saturating_add(delay);
+        self.wait(until, delay, Wait::Retry(&error)).await?;
+        self.tried_for += delay;
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! Why an endpoint failed.
+
+use crate::{
+    api::{
+        classify::Problem, page::PageError, pagination::ListingError, token::TokenError, transport::TransportError,
+    },
+    store::StoreError,
+};
+
+/// Why an endpoint failed.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// The database.
+    #[error("cannot use the database")]
+    Store(#[source] StoreError),
+    /// No access token could be had.
+    #[error("cannot get an access token")]
+    Token(#[source] TokenError),
+    /// A request did not get through.
+    #[error("cannot read page {page}")]
+    Transport {
+        /// The page, from 1.
+        page: u64,
+        /// Why.
+        source: TransportError,
+    },
+    /// The API has answered with an error.
+    #[error("page {page}: {problem}{}", hint(.problem))]
+    Http {
+        /// The page, from 1.
+        page: u64,
+        /// What it said.
+        problem: Problem,
+    },
+    /// The token was refused, and a new one too.
+    #[error("page {page}: a new access token was refused too ({problem}): has the client been disabled, or is `api.scope` wrong?")]
+    Unauthorized {
+        /// The page, from 1.
+        page: u64,
+        /// What the API said.
+        problem: Problem,
+    },
+    /// The API sends the request elsewhere for ever.
+    #[error("page {page}: more than {limit} redirects in a row: check `path` and `api.base_url`")]
+    Redirects {
+        /// The page, from 1.
+        page: u64,
+        /// How many are followed.
+        limit: u32,
+    },
+    /// The API sends the request to another origin, which must not get the token.
+    #[error("page {page}: redirected to {to}, which is not of `api.base_url`'s origin and does not get the token: is `api.base_url` right?")]
+    RedirectElsewhere {
+        /// The page, from 1.
+        page: u64,
+        /// What the API said.
+        problem: Problem,
+        /// Where to.
+        to: String,
+    },
+    /// A response is not a page of records.
+    #[error("page {page} cannot be read")]
+    Page {
+        /// The page, from 1.
+        page: u64,
+        /// Why.
+        source: PageError,
+    },
+    /// The listing does not move on.
+    #[error("page {page}: the listing cannot be followed")]
+    Listing {
+        /// The page, from 1.
+        page: u64,
+        /// Why.
+        source: ListingError,
+    },
+    /// The program has a fault.
+    #[error("the run has met a fault of this program, please report it: {0}")]
+    Panic(String),
+}
+
+/// What an endpoint's failure means for the exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureClass {
+    /// The database cannot be used.
+    Database,
+    /// The token endpoint refuses the credentials.
+    Credentials,
+    /// The service could not be reached.
+    Unreachable,
+    /// Anything else.
+    Other,
+}
+
+impl EndpointError {
+    /// What the failure means for the exit status.
+    pub fn class(&self) -> FailureClass {
+        match self {
+            Self::Store(error) if error.database_unusable() => FailureClass::Database,
+            Self::Token(error) if error.credentials_refused() => FailureClass::Credentials,
+            Self::Token(error) if error.unreachable() => FailureClass::Unreachable,
+            Self::Transport { source, .. } if source.unreachable() => FailureClass::Unreachable,
+            Self::Store(_)
+            | Self::Token(_)
+            | Self::Transport { .. }
+            | Self::Http { .. }
+            | Self::Unauthorized { .. }
+            | Self::Redirects { .. }
+            | Self::RedirectElsewhere { .. }
+            | Self::Page { .. }
+            | Self::Listing { .. }
+            | Self::Panic(_) => FailureClass::Other,
+        }
+    }
+
+    /// Whether the same request may succeed a little later (rule: 5xx, time-outs, resets, cut bodies, bad JSON).
+    pub(super) fn retry(&self) -> bool {
+        match self {
+            Self::Token(error) => error.retry(),
+            Self::Transport { source, .. } => source.retry(),
+            Self::Http { problem, .. } => problem.status.is_server_error() || matches!(problem.status.as_u16(), 408 | 425),
+            Self::Page { source, .. } => source.retry(),
+            Self::Store(_)
+            | Self::Unauthorized { .. }
+            | Self::Redirects { .. }
+            | Self::RedirectElsewhere { .. }
+            | Self::Listing { .. }
+            | Self::Panic(_) => false,
+        }
+    }
+}
+
+/// What to do about an answer, where its status tells.
+fn hint(problem: &Problem) -> &'static str {
+    match problem.status.as_u16() {
+        403 => ": this client lacks the permission for the endpoint; Mapiq support grants it",
+        404 => ": is `path` right?",
+        400 => ": check `params` and `pagination`",
+        _ => "",
+    }
+}
+
+impl From<StoreError> for EndpointError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}

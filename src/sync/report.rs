@@ -1,0 +1,151 @@
+//! What a run tells of itself: while it works, and at its end.
+
+use std::time::Duration;
+
+use super::error::EndpointError;
+use crate::store::{Effort, RowCounts, RunId, RunResult, StoreError};
+
+/// What happens in a run, for those who watch it.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// An endpoint goes on where an earlier run has stopped.
+    Resumed {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// Pages that are stored already.
+        pages: u64,
+    },
+    /// A page is stored.
+    PageStored {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// The page's number within the slice, from 1.
+        page: u64,
+        /// Records on it.
+        records: usize,
+        /// Records read of this listing so far, and how many the API says there are.
+        read: (u64, Option<u64>),
+        /// What became of them.
+        rows: RowCounts,
+    },
+    /// The endpoint waits.
+    Waiting {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// How long.
+        length: Duration,
+        /// What for.
+        reason: Wait<'a>,
+    },
+    /// The endpoint is done.
+    Finished(&'a EndpointReport),
+}
+
+/// What an endpoint waits for.
+#[derive(Debug)]
+pub enum Wait<'a> {
+    /// A slot of its own rate limit.
+    Limit,
+    /// The end of a pause that the API asked for.
+    Pause,
+    /// The next try after a failure.
+    Retry(&'a EndpointError),
+}
+
+/// How one endpoint's run went.
+#[derive(Debug)]
+pub struct EndpointReport {
+    /// The endpoint.
+    pub endpoint: String,
+    /// How it ended.
+    pub ending: Ending,
+    /// Pages stored.
+    pub pages: u64,
+    /// What became of the records.
+    pub rows: RowCounts,
+    /// Records that cannot be stored.
+    pub rejected: u64,
+    /// What it cost.
+    pub effort: Effort,
+    /// From its start to its end.
+    pub elapsed: Duration,
+    /// How many records were read and how many the API stated, where the two differ.
+    pub mismatch: Option<(u64, u64)>,
+}
+
+/// How an endpoint's run ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// Every page is stored.
+    Ok,
+    /// Unfinished for now; what is stored stays, and the next run goes on from there.
+    Paused(Pause),
+    /// Failed; what is stored stays.
+    Failed(EndpointError),
+}
+
+impl Ending {
+    /// The word for the journal.
+    pub fn result(&self) -> RunResult {
+        match self {
+            Self::Ok => RunResult::Ok,
+            Self::Paused(_) => RunResult::Paused,
+            Self::Failed(_) => RunResult::Failed,
+        }
+    }
+}
+
+/// Why an endpoint is unfinished.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Pause {
+    /// The rate limit asks for a longer wait than `rate_limit.max_wait`.
+    #[error("the rate limit asks for a wait of {}, longer than `rate_limit.max_wait`; the next run goes on", seconds(*.0))]
+    Wait(Duration),
+    /// The API refuses every request by its rate limit.
+    #[error("refused by the rate limit {0} times in a row; the next run goes on. Does something else use the same client, or is the limit lower than `rate_limit` says?")]
+    Refused(u32),
+    /// Another process is at work on the endpoint.
+    #[error("another process is syncing this endpoint")]
+    Locked,
+    /// The program was asked to stop.
+    #[error("stopped by a signal; the next run goes on")]
+    Stopped,
+}
+
+/// How a job's run went.
+#[derive(Debug)]
+pub struct JobReport {
+    /// The job.
+    pub job: String,
+    /// Its number in the journal.
+    pub run: RunId,
+    /// Its endpoints, in the order of the configuration.
+    pub endpoints: Vec<EndpointReport>,
+    /// Set where the run's end could not be recorded.
+    pub journal: Option<StoreError>,
+}
+
+impl JobReport {
+    /// The run's result: the worst of its endpoints'.
+    pub fn result(&self) -> RunResult {
+        let any = |wanted| self.endpoints.iter().any(|report| report.ending.result() == wanted);
+        if self.journal.is_some() || any(RunResult::Failed) {
+            RunResult::Failed
+        } else if any(RunResult::Paused) {
+            RunResult::Paused
+        } else {
+            RunResult::Ok
+        }
+    }
+}
+
+/// A duration for a person: `41 s`, rounded up, since a wait that is told too short looks hung.
+pub fn seconds(duration: Duration) -> String {
+    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, 0) => format!("{minutes} min"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}

@@ -1,0 +1,169 @@
+//! Runs jobs: their endpoints side by side, each on its own.
+
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, future::join_all};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::{
+    EndpointReport, EndpointSettings, Ending, Event, JobReport, JobSettings, Pause, Settings,
+    attempt::{Halt, TOKEN_AT_HAND},
+    error::EndpointError,
+    sweep::{self, Progress},
+};
+use crate::{
+    api::{Client, retry::Retry},
+    clock::Clock,
+    store::{EndpointEnd, RunId, Store, StoreError, Trigger},
+};
+
+/// Tells those who watch a run what happens in it.
+pub type Watcher = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
+
+/// Runs jobs.
+pub struct Runner {
+    shared: Shared,
+    settings: Settings,
+}
+
+/// What every endpoint's run uses.
+pub(super) struct Shared {
+    pub(super) client: Client,
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) max_wait: Duration,
+    /// The longest that a request may take from its reservation to its end, where its token is at hand.
+    pub(super) longest_request: Duration,
+    max_elapsed: Duration,
+    watcher: Watcher,
+    /// By group: whose turn it is to wait for a slot.
+    turns: HashMap<String, Arc<Mutex<()>>>,
+    /// By endpoint: two jobs of one process on one endpoint, one after the other.
+    busy: HashMap<String, Mutex<()>>,
+}
+
+impl Shared {
+    pub(super) fn tell(&self, event: &Event<'_>) {
+        (self.watcher)(event);
+    }
+
+    pub(super) fn retry(&self) -> Retry {
+        Retry::new(self.max_elapsed)
+    }
+
+    pub(super) fn turn(&self, group: &str) -> Arc<Mutex<()>> {
+        self.turns.get(group).map(Arc::clone).unwrap_or_default()
+    }
+}
+
+impl Runner {
+    /// Puts a runner together.
+    pub fn new(settings: Settings, client: Client, store: Store, clock: Clock, watcher: Watcher) -> Self {
+        let longest_request = client.settings().timeout.saturating_add(TOKEN_AT_HAND);
+        let max_elapsed = client.settings().max_elapsed;
+        let turns = settings.endpoints.iter().map(|endpoint| (endpoint.group.clone(), Arc::default())).collect();
+        let busy = settings.endpoints.iter().map(|endpoint| (endpoint.name.clone(), Mutex::default())).collect();
+        let max_wait = settings.max_wait;
+        let shared = Shared { client, store, clock, max_wait, longest_request, max_elapsed, watcher, turns, busy };
+        Self { shared, settings }
+    }
+
+    /// The jobs that it knows.
+    pub fn jobs(&self) -> &[JobSettings] {
+        &self.settings.jobs
+    }
+
+    /// Runs a job once: its endpoints side by side, one that fails does not stop the others.
+    ///
+    /// # Errors
+    /// Where not even the run's start can be recorded; everything else is in the report.
+    pub async fn run(&self, job: &JobSettings, trigger: Trigger, stop: &CancellationToken) -> Result<JobReport, StoreError> {
+        let run = self.shared.store.begin_run(&job.name, trigger).await?;
+        let endpoints = job.endpoints.iter().filter_map(|name| self.settings.endpoints.iter().find(|endpoint| endpoint.name == *name));
+        let runs = endpoints.map(|endpoint| {
+            let span = tracing::info_span!("endpoint", run.id = run.0, endpoint.name = endpoint.name);
+            self.run_endpoint(endpoint, run, stop).instrument(span)
+        });
+        let mut report = JobReport { job: job.name.clone(), run, endpoints: join_all(runs).await, journal: None };
+        report.journal = self.shared.store.finish_run(run, report.result()).await.err();
+        Ok(report)
+    }
+
+    async fn run_endpoint(&self, endpoint: &EndpointSettings, run: RunId, stop: &CancellationToken) -> EndpointReport {
+        let started = self.shared.clock.now().boot;
+        let mut progress = Progress::default();
+        // A fault of this program in one endpoint must not take the others down.
+        let caught = AssertUnwindSafe(self.locked(endpoint, run, stop, &mut progress)).catch_unwind().await;
+        let ending = match caught {
+            Ok(Ok(())) => Ending::Ok,
+            Ok(Err(Halt::Paused(pause))) => Ending::Paused(pause),
+            Ok(Err(Halt::Failed(error))) => Ending::Failed(error),
+            Err(panic) => Ending::Failed(EndpointError::Panic(panic_message(panic.as_ref()))),
+        };
+        let mut report = EndpointReport {
+            endpoint: endpoint.name.clone(),
+            ending,
+            pages: progress.pages,
+            rows: progress.rows,
+            rejected: progress.rejected,
+            effort: progress.effort,
+            elapsed: self.shared.clock.now().boot.since(started),
+            mismatch: progress.mismatch,
+        };
+        if let Err(error) = self.record(&report, run, &progress).await
+            && !matches!(report.ending, Ending::Failed(_))
+        {
+            report.ending = Ending::Failed(error.into());
+        }
+        self.shared.tell(&Event::Finished(&report));
+        report
+    }
+
+    async fn record(&self, report: &EndpointReport, run: RunId, progress: &Progress) -> Result<(), StoreError> {
+        let message = match &report.ending {
+            Ending::Ok => None,
+            Ending::Paused(pause) => Some(pause.to_string()),
+            Ending::Failed(error) => Some(chain(error)),
+        };
+        let end = EndpointEnd {
+            result: report.ending.result(),
+            message: message.as_deref(),
+            effort: progress.unaccounted,
+            mismatch: report.mismatch,
+        };
+        self.shared.store.finish_endpoint_run(run, &report.endpoint, &end).await
+    }
+
+    /// Sweeps the endpoint once nobody else does.
+    async fn locked(&self, endpoint: &EndpointSettings, run: RunId, stop: &CancellationToken, progress: &mut Progress) -> Result<(), Halt> {
+        let busy = self.shared.busy.get(&endpoint.name).expect("every endpoint of the settings has an entry");
+        let _busy = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Err(Halt::Paused(Pause::Stopped)),
+            busy = busy.lock() => busy,
+        };
+        let lock = self.shared.store.try_lock(&endpoint.name)?;
+        self.shared.store.begin_endpoint_run(run, &endpoint.name, lock.is_some()).await?;
+        let Some(_lock) = lock else { return Err(Halt::Paused(Pause::Locked)) };
+        sweep::sweep(&self.shared, endpoint, run, stop, progress).await
+    }
+}
+
+/// An error with its causes, in one line.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned()
+}

@@ -1,0 +1,4 @@
+//! The program's tests from outside: a file a topic.
+
+mod architecture;
+mod systemd;

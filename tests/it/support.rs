@@ -1,0 +1,332 @@
+//! What the tests share: a folder with a configuration, the real binary, and an API that answers by a script.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, Uri},
+    response::{IntoResponse, Response},
+};
+use rusqlite::types::Value;
+use tempfile::TempDir;
+use tokio::{net::TcpListener, runtime::Runtime};
+
+/// How long a test waits for something that must happen, before it fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A request as the scripted API saw it.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) at: Instant,
+    pub(crate) path: String,
+    pub(crate) query: BTreeMap<String, String>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Asked {
+    /// A query parameter, or nothing.
+    pub(crate) fn param(&self, name: &str) -> &str {
+        self.query.get(name).map_or("", String::as_str)
+    }
+
+    /// A query parameter that is a number, or 0.
+    pub(crate) fn number(&self, name: &str) -> usize {
+        self.param(name).parse().unwrap_or(0)
+    }
+}
+
+/// An answer of the scripted API.
+pub(crate) struct Answer {
+    status: StatusCode,
+    headers: Vec<(&'static str, String)>,
+    body: Body,
+}
+
+impl Answer {
+    /// A JSON body with status 200.
+    pub(crate) fn json(body: impl Into<String>) -> Self {
+        Self { status: StatusCode::OK, headers: vec![("content-type", "application/json".into())], body: Body::from(body.into()) }
+    }
+
+    /// A status with a body.
+    pub(crate) fn status(status: u16, body: impl Into<String>) -> Self {
+        let status = StatusCode::from_u16(status).expect("the test's status is a number that HTTP knows");
+        Self { status, ..Self::json(body) }
+    }
+
+    /// The answer with one header more.
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.body).into_response();
+        for (name, value) in self.headers {
+            let value = value.parse().expect("the test's header value is legal");
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+type Script = Arc<dyn Fn(&Asked) -> Answer + Send + Sync>;
+
+/// An API that answers by a script, with a token endpoint at `/token` that gives what is asked for.
+pub(crate) struct Api {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    _runtime: Runtime,
+}
+
+#[derive(Clone)]
+struct Scripted {
+    script: Script,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Api {
+    /// Serves every path but `/token` by the script.
+    pub(crate) fn serve(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+        Self::serve_all(move |asked| if asked.path == "/token" { token("token", 3600) } else { script(asked) })
+    }
+
+    /// Serves every path by the script.
+    pub(crate) fn serve_all(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+        let runtime = Runtime::new().expect("a runtime starts");
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("loopback has a free port");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let asked = Arc::default();
+        let state = Scripted { script: Arc::new(script), asked: Arc::clone(&asked) };
+        let router = Router::new().fallback(answer).with_state(state);
+        runtime.spawn(async move { axum::serve(listener, router).await });
+        Self { address, asked, _runtime: runtime }
+    }
+
+    /// Its URL, without a slash at the end.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Every request so far, in the order of arrival.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().expect("no test panics while it holds this").clone()
+    }
+
+    /// The requests for one path so far.
+    pub(crate) fn asked_for(&self, path: &str) -> Vec<Asked> {
+        self.asked().into_iter().filter(|asked| asked.path == path).collect()
+    }
+}
+
+async fn answer(State(scripted): State<Scripted>, uri: Uri, request: Request) -> Answer {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.expect("requests are small");
+    let query = url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()).into_owned().collect();
+    let asked = Asked {
+        at: Instant::now(),
+        path: uri.path().to_owned(),
+        query,
+        headers: parts.headers,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    };
+    scripted.asked.lock().expect("no test panics while it holds this").push(asked.clone());
+    (scripted.script)(&asked)
+}
+
+/// A token endpoint's answer.
+pub(crate) fn token(access_token: &str, expires_in: u64) -> Answer {
+    Answer::json(format!(r#"{{"access_token":"{access_token}","token_type":"Bearer","expires_in":"{expires_in}"}}"#))
+}
+
+/// A folder of its own with a configuration and a database, and the binary to run in it.
+pub(crate) struct Sandbox {
+    folder: TempDir,
+    environment: BTreeMap<String, String>,
+}
+
+impl Sandbox {
+    /// An empty folder, with credentials in the environment.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let environment = [("MAPIQ_CLIENT_ID", "client"), ("MAPIQ_CLIENT_SECRET", "hunter2-secret")];
+        let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Self { folder, environment }
+    }
+
+    /// A folder with a configuration for an API: short retries, no limit unless `endpoints` set one, one job `all`.
+    pub(crate) fn with_api(url: &str, endpoints: &str) -> Self {
+        let sandbox = Self::new();
+        let names: Vec<String> = endpoints
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("name")?.split('"').nth(1).map(|name| format!("\"{name}\"")))
+            .collect();
+        sandbox.write(
+            "config.toml",
+            &format!(
+                "[api]\nbase_url = \"{url}\"\ntoken_url = \"{url}/token\"\ntimeout = \"5s\"\n\
+                 [rate_limit]\nrequests = 0\n[retry]\nmax_elapsed = \"1s\"\n{endpoints}\n\
+                 [[job]]\nname = \"all\"\nschedule = \"* * * * * *\"\nendpoints = [{}]\n",
+                names.join(", ")
+            ),
+        );
+        sandbox
+    }
+
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The database's path.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path().join("mapiq.db")
+    }
+
+    /// Writes a file into the folder.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path().join(name), text).expect("a file can be written into the test's folder");
+    }
+
+    /// Sets a variable for every later command.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Takes a variable away from every later command.
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.environment.remove(name);
+    }
+
+    /// The binary, in this folder, with this environment and no other but `PATH`.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mapiq-sync"));
+        command.args(arguments).current_dir(self.path()).env_clear().envs(&self.environment).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the binary to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
+        let output = self.command(arguments).output().expect("the binary starts");
+        Finished::from(output)
+    }
+
+    /// Starts the binary and leaves it running; what it prints goes to pipes.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        let child = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Running(Some(child.expect("the binary starts")))
+    }
+
+    /// Reads the database: every row of a query, each value as SQLite has it.
+    pub(crate) fn query(&self, sql: &str) -> Vec<Vec<Value>> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let connection = rusqlite::Connection::open_with_flags(self.database(), flags).expect("the database can be read");
+        let mut statement = connection.prepare(sql).expect("the test's SQL is valid");
+        let columns = statement.column_count();
+        let rows = statement.query_map([], |row| (0..columns).map(|column| row.get(column)).collect());
+        rows.and_then(Iterator::collect).expect("the query can be answered")
+    }
+
+    /// The first value of a query that is a number, such as a count.
+    pub(crate) fn count(&self, sql: &str) -> i64 {
+        match self.query(sql).first().and_then(|row| row.first()) {
+            Some(Value::Integer(count)) => *count,
+            other => panic!("{sql} answers {other:?}"),
+        }
+    }
+
+    /// The rows of a query as text, values joined by `|`, NULL as nothing: as `sqlite3` prints them.
+    pub(crate) fn lines(&self, sql: &str) -> Vec<String> {
+        let text = |value: &Value| match value {
+            Value::Null => String::new(),
+            Value::Integer(number) => number.to_string(),
+            Value::Real(number) => number.to_string(),
+            Value::Text(text) => text.clone(),
+            Value::Blob(bytes) => format!("{bytes:02x?}"),
+        };
+        self.query(sql).iter().map(|row| row.iter().map(text).collect::<Vec<_>>().join("|")).collect()
+    }
+}
+
+/// A process that has ended.
+pub(crate) struct Finished {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Finished {
+    fn from(output: Output) -> Self {
+        Self {
+            status: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Finished {
+    /// Fails the test, with everything that was printed, where the exit status is another one.
+    #[track_caller]
+    pub(crate) fn expect_status(self, status: i32) -> Self {
+        assert_eq!(self.status, Some(status), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Fails the test where stderr does not hold a text.
+    #[track_caller]
+    pub(crate) fn expect_stderr(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "`{text}` is not in stderr:\n{}", self.stderr);
+        self
+    }
+}
+
+/// A process that runs; it is killed with the test.
+pub(crate) struct Running(Option<Child>);
+
+impl Running {
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let child = self.0.as_ref().expect("the process has not been waited for");
+        let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a child has a process id");
+        rustix::process::kill_process(pid, signal).expect("a child can be signalled");
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(mut self) -> Finished {
+        let child = self.0.take().expect("a process is waited for once");
+        Finished::from(child.wait_with_output().expect("a child can be waited for"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            child.kill().and_then(|()| child.wait()).expect("a child can be killed");
+        }
+    }
+}
+
+/// Waits until something holds; fails the test where it does not come true.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < PATIENCE, "waited in vain until {what}");
+        // Between two looks, not instead of them.
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
