@@ -1,1 +1,130 @@
-//! What the configuration file and the environment say, checked whole.
+//! What the configuration file and the environment say, checked whole: every error of one load is reported at once,
+//! with its place and its mend.
+//!
+//! `tree` reads the file, `overlay` lays the environment over it, `reader` takes typed values out and notes what
+//! is wrong, and one file a section makes the settings of the modules.
+
+mod api;
+mod credentials;
+mod database;
+mod endpoint;
+mod environment;
+mod errors;
+mod job;
+mod mend;
+mod overlay;
+mod pagination;
+mod reader;
+mod tree;
+mod values;
+
+use std::{fs, path::Path};
+
+pub use self::{
+    credentials::CredentialsError,
+    environment::Environment,
+    errors::{ConfigError, Errors},
+};
+use self::{
+    reader::{Diagnostics, Section},
+    tree::Tree,
+};
+use crate::{api as service, daemon, store, sync};
+
+/// The configuration, checked: each module's settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What the client needs to know of the service.
+    pub api: service::Settings,
+    /// Where the credentials come from; see [`Config::read_credentials`].
+    pub credentials: service::CredentialsSource,
+    /// Where the database is and who may read it.
+    pub store: store::Settings,
+    /// The endpoints and the jobs.
+    pub sync: sync::Settings,
+    /// When each job runs; one for each of [`sync::Settings::jobs`], in the same order.
+    pub schedules: Vec<daemon::ScheduleSettings>,
+}
+
+impl Config {
+    /// Reads the credentials from where the configuration says, so that missing ones are told at the start.
+    ///
+    /// # Errors
+    ///
+    /// When one is found nowhere (the error names every place looked at) or a file that is there cannot be read.
+    pub fn read_credentials(&self) -> Result<service::Credentials, CredentialsError> {
+        (self.credentials.0)().map_err(CredentialsError)
+    }
+}
+
+/// Loads the configuration from a file, and from the environment what that sets.
+///
+/// Missing credentials are no error here, see [`Config::read_credentials`].
+///
+/// # Errors
+///
+/// All that is wrong with the file and with the environment, together.
+pub fn load(path: &Path, environment: &Environment) -> Result<Config, Errors> {
+    let unreadable = |message: String, help: &str| {
+        Errors::of(ConfigError::in_file(path, message, Some(help.to_owned())))
+    };
+    let bytes = fs::read(path).map_err(|error| {
+        unreadable(
+            format!("cannot be read: {error}"),
+            "name a readable file with `--config FILE` or MAPIQ_SYNC_CONFIG",
+        )
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        unreadable(format!("is not UTF-8: {}", error.utf8_error()), "save the file as UTF-8")
+    })?;
+    parse(&text, path, environment)
+}
+
+/// Reads the configuration from the text of a file; `file` names it in errors, and its folder is where relative paths of
+/// `client_secret_file` and `ca_file` begin.
+///
+/// # Errors
+///
+/// All that is wrong with the text and with the environment, together.
+pub fn parse(text: &str, file: &Path, environment: &Environment) -> Result<Config, Errors> {
+    let diagnostics = Diagnostics::default();
+    let config = read(text, file, environment, &diagnostics);
+    let errors = diagnostics.into_errors(text, file);
+    if errors.is_empty() { Ok(config) } else { Err(Errors::new(errors)) }
+}
+
+/// Reads what can be read, and notes what cannot: the result counts only where nothing was noted.
+fn read(text: &str, file: &Path, environment: &Environment, diagnostics: &Diagnostics) -> Config {
+    let Tree { mut root, faults, reliable_until } = tree::parse(text);
+    diagnostics.syntax(faults, reliable_until);
+    overlay::apply(&mut root, environment, diagnostics);
+
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut root = Section::root(root, diagnostics);
+    let api = api::read(&mut root, folder);
+    let store = database::read(&mut root, environment);
+    let rate_limit = endpoint::read_default_limit(&mut root);
+    let endpoints = endpoint::read_all(&mut root, rate_limit.limit);
+    let jobs = job::read_all(&mut root, &endpoints.names);
+    root.finish();
+
+    Config {
+        credentials: credentials::source(
+            environment,
+            api.client_id,
+            api.client_secret_file,
+            file.to_owned(),
+        ),
+        api: api.settings,
+        store,
+        sync: sync::Settings {
+            max_wait: rate_limit.max_wait,
+            endpoints: endpoints.settings,
+            jobs: jobs.settings,
+        },
+        schedules: jobs.schedules,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! Where the client's credentials come from.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use secrecy::SecretString;
+use thiserror::Error;
+
+use super::Environment;
+use crate::api::{Credentials, CredentialsSource};
+
+/// The credentials cannot be had.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct CredentialsError(
+    /// A sentence that names every place looked at.
+    pub(super) String,
+);
+
+/// A place where a credential may be.
+enum Place {
+    /// A variable, which the environment's snapshot has or has not.
+    Variable(&'static str, Option<String>),
+    /// A file of the folder that systemd's `LoadCredential=` fills; without one it cannot be there.
+    SystemdCredential(&'static str, Option<PathBuf>),
+    /// A key of the configuration with the value itself.
+    Key { key: &'static str, file: PathBuf, value: Option<String> },
+    /// A key of the configuration with the path of a file that holds the value.
+    KeyOfFile { key: &'static str, file: PathBuf, path: Option<PathBuf> },
+}
+
+impl Place {
+    /// The value, or in a few words why there is none.
+    ///
+    /// # Errors
+    ///
+    /// A file that is there and cannot be read: another place's value would be a surprise.
+    fn look(&self) -> Result<Result<String, String>, String> {
+        match self {
+            Self::Variable(name, value) => Ok(filled(value.as_deref(), name)),
+            Self::SystemdCredential(name, None) => {
+                Ok(Err(format!("$CREDENTIALS_DIRECTORY/{name} (the variable is not set)")))
+            }
+            Self::SystemdCredential(_, Some(path)) | Self::KeyOfFile { path: Some(path), .. } => {
+                read(path)
+            }
+            Self::Key { key, file, value } => {
+                Ok(filled(value.as_deref(), &format!("{key} in {}", file.display())))
+            }
+            Self::KeyOfFile { key, file, path: None } => {
+                Ok(Err(format!("{key} in {} (not set)", file.display())))
+            }
+        }
+    }
+}
+
+fn filled(value: Option<&str>, place: &str) -> Result<String, String> {
+    match value.map(str::trim_end) {
+        None => Err(format!("{place} (not set)")),
+        Some("") => Err(format!("{place} (empty)")),
+        Some(value) => Ok(value.to_owned()),
+    }
+}
+
+fn read(path: &Path) -> Result<Result<String, String>, String> {
+    let place = path.display();
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(filled(Some(&text), &place.to_string())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(Err(format!("{place} (no such file)")))
+        }
+        Err(error) => Err(format!("the credential file {place} cannot be read: {error}")),
+    }
+}
+
+/// The first value found in the places.
+fn first(what: &str, places: &[Place]) -> Result<String, String> {
+    let mut looked_at = Vec::with_capacity(places.len());
+    for place in places {
+        match place.look()? {
+            Ok(value) => return Ok(value),
+            Err(reason) => looked_at.push(reason),
+        }
+    }
+    Err(format!("no {what} in any of {}", looked_at.join(", ")))
+}
+
+/// Makes the source that looks at each place in turn, at each call: `MAPIQ_CLIENT_ID` and `MAPIQ_CLIENT_SECRET`, the
+/// files `client_id` and `client_secret` in `$CREDENTIALS_DIRECTORY`, and what the configuration says. An empty value
+/// counts as absent; white space at the end (a file's newline) is dropped.
+pub(super) fn source(
+    environment: &Environment,
+    client_id: Option<String>,
+    client_secret_file: Option<PathBuf>,
+    file: PathBuf,
+) -> CredentialsSource {
+    let variable = |name| Place::Variable(name, environment.get(name).map(str::to_owned));
+    let systemd = |name| {
+        let folder = environment.get("CREDENTIALS_DIRECTORY");
+        Place::SystemdCredential(name, folder.map(|folder| Path::new(folder).join(name)))
+    };
+    let ids = [
+        variable("MAPIQ_CLIENT_ID"),
+        systemd("client_id"),
+        Place::Key { key: "api.client_id", file: file.clone(), value: client_id },
+    ];
+    let secrets = [
+        variable("MAPIQ_CLIENT_SECRET"),
+        systemd("client_secret"),
+        Place::KeyOfFile { key: "api.client_secret_file", file, path: client_secret_file },
+    ];
+    CredentialsSource(Arc::new(move || {
+        match (first("client id", &ids), first("client secret", &secrets)) {
+            (Ok(client_id), Ok(secret)) => {
+                Ok(Credentials { client_id, client_secret: SecretString::from(secret) })
+            }
+            (Err(id), Err(secret)) => Err(format!("{id}; {secret}")),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
+    }
+
+    fn look(
+        environment: &Environment,
+        id: Option<&str>,
+        secret_file: Option<PathBuf>,
+    ) -> Result<(String, String), String> {
+        let source = source(environment, id.map(str::to_owned), secret_file, "c.toml".into());
+        let Credentials { client_id, client_secret } = (source.0)()?;
+        Ok((client_id, client_secret.expose_secret().to_owned()))
+    }
+
+    fn folder(files: &[(&str, &str)]) -> TempDir {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        for (name, content) in files {
+            fs::write(folder.path().join(name), content).expect("the folder is writable");
+        }
+        folder
+    }
+
+    #[test]
+    fn the_first_place_found_wins_and_an_empty_one_counts_as_absent() {
+        let folder =
+            folder(&[("client_id", "systemd-id\n"), ("client_secret", "systemd-secret\n")]);
+        let path = folder.path().to_str().expect("the path is UTF-8");
+        let config_secret = folder.path().join("client_id");
+        let all = environment(&[
+            ("MAPIQ_CLIENT_ID", "variable-id"),
+            ("MAPIQ_CLIENT_SECRET", ""),
+            ("CREDENTIALS_DIRECTORY", path),
+        ]);
+        let found = look(&all, Some("config-id"), Some(config_secret.clone()));
+        assert_eq!(found, Ok(("variable-id".into(), "systemd-secret".into())));
+
+        let found = look(&environment(&[]), Some("config-id"), Some(config_secret));
+        assert_eq!(found, Ok(("config-id".into(), "systemd-id".into())));
+    }
+
+    #[test]
+    fn a_file_is_read_afresh_at_each_call() {
+        let folder = folder(&[("secret", "old\n")]);
+        let path = folder.path().join("secret");
+        let source =
+            source(&Environment::default(), Some("id".into()), Some(path.clone()), "c".into());
+        let secret = || (source.0)().map(|found| found.client_secret.expose_secret().to_owned());
+        assert_eq!(secret(), Ok("old".into()));
+        fs::write(&path, "new").expect("the folder is writable");
+        assert_eq!(secret(), Ok("new".into()));
+    }
+
+    #[test]
+    fn what_is_missing_names_every_place_looked_at() {
+        let error = look(&environment(&[("MAPIQ_CLIENT_ID", " ")]), None, None);
+        assert_eq!(
+            error,
+            Err(
+                "no client id in any of MAPIQ_CLIENT_ID (empty), $CREDENTIALS_DIRECTORY/client_id \
+                 (the variable is not set), api.client_id in c.toml (not set); no client secret in \
+                 any of MAPIQ_CLIENT_SECRET (not set), $CREDENTIALS_DIRECTORY/client_secret (the \
+                 variable is not set), api.client_secret_file in c.toml (not set)"
+                    .into()
+            )
+        );
+    }
+
+    #[test]
+    fn a_missing_file_and_an_empty_one_are_told_apart() {
+        let folder = folder(&[("client_secret", "\n")]);
+        let path = folder.path().display();
+        let variables = environment(&[("CREDENTIALS_DIRECTORY", &path.to_string())]);
+        let error = look(&variables, Some("id"), Some(folder.path().join("gone")))
+            .expect_err("there is no secret");
+        assert!(error.contains(&format!("{path}/client_secret (empty)")), "{error}");
+        assert!(error.contains(&format!("{path}/gone (no such file)")), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_not_passed_over() {
+        let folder = folder(&[]);
+        fs::create_dir(folder.path().join("client_secret")).expect("the folder is writable");
+        let variables =
+            environment(&[("CREDENTIALS_DIRECTORY", &folder.path().display().to_string())]);
+        let error = look(&variables, Some("id"), None).expect_err("a folder is no secret");
+        assert!(error.contains("client_secret cannot be read"), "{error}");
+    }
+}
