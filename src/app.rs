@@ -1,15 +1,15 @@
 //! The composition root: from the configuration to a runner, and from the schedule's ticks to runs.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     api::{Client, ClientError, TokenError},
-    clock::Clock,
+    clock::{Clock, ClockError},
     config::Config,
-    daemon::{self, Running, ScheduleError, ScheduleSettings, Scheduler, Tick},
+    daemon::{self, Running, ScheduleError, ScheduleSettings, Tick, notify},
     store::{Store, StoreError, Trigger},
     sync::{EndpointError, Ending, EndpointReport, Event, FailureClass, JobReport, JobSettings, Runner, Watcher, chain},
 };
@@ -22,6 +22,7 @@ pub struct App {
     runner: Arc<Runner>,
     client: Client,
     store: Store,
+    clock: Clock,
     schedules: Vec<ScheduleSettings>,
 }
 
@@ -30,7 +31,7 @@ pub struct App {
 pub enum AppError {
     /// The clocks cannot be read.
     #[error("cannot read the system's clocks")]
-    Clock(#[source] io::Error),
+    Clock(#[source] ClockError),
     /// The client cannot be made of its settings.
     #[error("cannot set the API's client up")]
     Client(#[source] ClientError),
@@ -52,10 +53,10 @@ impl App {
     /// Where the client cannot be made, or the database cannot be used.
     pub async fn build(config: Config, watcher: Watcher) -> Result<Self, AppError> {
         let clock = Clock::system().map_err(AppError::Clock)?;
-        let client = Client::new(config.api, config.credentials, clock.clone()).map_err(AppError::Client)?;
+        let client = Client::new(config.api, config.credentials).map_err(AppError::Client)?;
         let store = Store::open(config.store, clock.clone()).await?;
-        let runner = Runner::new(config.sync, client.clone(), store.clone(), clock, watcher);
-        Ok(Self { runner: Arc::new(runner), client, store, schedules: config.schedules })
+        let runner = Runner::new(config.sync, client.clone(), store.clone(), clock.clone(), watcher);
+        Ok(Self { runner: Arc::new(runner), client, store, clock, schedules: config.schedules })
     }
 
     /// Runs some jobs once, side by side.
@@ -74,8 +75,8 @@ impl App {
     /// Where the schedules cannot be started, or the credentials are refused at the start.
     pub async fn serve(&self, stop: &CancellationToken) -> Result<(), AppError> {
         let (ticks, mut received) = mpsc::channel(TICKS);
-        let scheduler = daemon::start(&self.schedules, ticks).await.map_err(AppError::Schedule)?;
-        daemon::ready();
+        let scheduler = daemon::start(&self.schedules, &self.clock, ticks).await.map_err(AppError::Schedule)?;
+        notify::ready();
         let served = match self.first_token(stop).await {
             Ok(()) => {
                 self.run_on_ticks(&mut received, stop).await;
@@ -83,8 +84,8 @@ impl App {
             }
             Err(error) => Err(error),
         };
-        daemon::stopping();
-        self.end(scheduler).await;
+        notify::stopping();
+        scheduler.stop().await;
         served
     }
 
@@ -92,7 +93,7 @@ impl App {
     async fn first_token(&self, stop: &CancellationToken) -> Result<(), AppError> {
         let token = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            token = self.client.access_token() => token,
+            token = self.client.access_token(self.clock.now().boot) => token,
         };
         match token {
             Ok(_) => Ok(()),
@@ -121,7 +122,7 @@ impl App {
                     }
                 }
             }
-            daemon::status(&running.to_string());
+            notify::status(&running.to_string());
         }
         tracing::info!(runs = tracker.len(), "stopping: the pages in hand are finished");
         tracker.close();
@@ -141,12 +142,6 @@ impl App {
                 tracing::debug!("the daemon has stopped meanwhile");
             }
         });
-    }
-
-    async fn end(&self, mut scheduler: Scheduler) {
-        if let Err(error) = scheduler.stop().await {
-            tracing::warn!(error = chain(&error), "the schedules did not stop cleanly");
-        }
     }
 
     /// Closes the database.
@@ -169,7 +164,7 @@ pub fn logging_watcher() -> Watcher {
             tracing::debug!(endpoint.name = endpoint, page, records, "page stored");
         }
         Event::Waiting { endpoint, length, reason: crate::sync::Wait::Retry(error) } => {
-            tracing::warn!(endpoint.name = endpoint, wait_ms = length.as_millis(), error = chain(error), "tries again");
+            tracing::warn!(endpoint.name = endpoint, wait_ms = length.as_millis(), error = chain(*error), "tries again");
         }
         Event::Waiting { endpoint, length, .. } => {
             tracing::debug!(endpoint.name = endpoint, wait_ms = length.as_millis(), "waits for the rate limit");

@@ -17,8 +17,8 @@ pub use self::exit_status::ExitStatus;
 use crate::{
     app::AppError,
     config::{self, Config, Environment},
-    daemon,
-    telemetry::{self, LogFormat},
+    daemon::Signals,
+    telemetry::{self, LogFormat, Verbosity},
 };
 
 /// Syncs the Mapiq API into a SQLite database, within the API's rate limit.
@@ -82,15 +82,20 @@ pub fn run(arguments: Arguments) -> ExitCode {
 async fn dispatch(arguments: Arguments) -> ExitStatus {
     // Progress lines tell an interactive run's story; the daemon has only its log.
     let interactive = arguments.run_now || arguments.command.is_some();
-    telemetry::init(arguments.log_format, if interactive { "warn" } else { "info" });
-    let stop = match daemon::stop_on_signals() {
-        Ok(stop) => stop,
-        Err(error) => return fail(ExitStatus::Failed, &anyhow::Error::new(error).context("cannot wait for signals")),
+    let verbosity = if interactive { Verbosity::Troubles } else { Verbosity::Doings };
+    if let Err(error) = telemetry::init(arguments.log_format, verbosity) {
+        return fail(ExitStatus::Failed, &anyhow::Error::new(error));
+    }
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return fail(ExitStatus::Failed, &anyhow::Error::new(error)),
     };
+    let finish = CancellationToken::new();
+    let stopped = signals.shutdown_requested(finish.clone());
     tokio::select! {
         biased;
-        () = stop.at_once.cancelled() => ExitStatus::Unfinished,
-        status = command(arguments, stop.after_page) => status,
+        () = stopped => if interactive { ExitStatus::Unfinished } else { ExitStatus::Done },
+        status = command(arguments, finish) => status,
     }
 }
 
@@ -117,12 +122,9 @@ fn load(path: &std::path::Path) -> Result<Config, ExitStatus> {
         print_error(&errors.to_string());
         ExitStatus::Config
     })?;
-    match (config.credentials.0)() {
+    match config.read_credentials() {
         Ok(_) => Ok(config),
-        Err(message) => {
-            print_error(&message);
-            Err(ExitStatus::Config)
-        }
+        Err(error) => Err(fail(ExitStatus::Config, &anyhow::Error::new(error))),
     }
 }
 

@@ -1,13 +1,18 @@
 //! Runs as a service: schedules, signals, notifications to systemd.
 
 pub mod notify;
-pub mod schedule;
-pub mod signals;
+mod schedule;
+mod signals;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use chrono_tz::Tz;
 use croner::Cron;
+
+pub use self::{
+    schedule::{ScheduleError, Scheduler, Tick, next_after, start},
+    signals::{SignalError, Signals},
+};
 
 /// When a job runs.
 #[derive(Clone, Debug)]
@@ -38,9 +43,16 @@ impl Running {
         self.0.remove(job);
     }
 
-    /// Whether no job runs.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+}
+
+impl fmt::Display for Running {
+    /// For people: `idle`, or `running bookings, directory`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("idle");
+        }
+        let jobs: Vec<&str> = self.0.iter().map(String::as_str).collect();
+        write!(f, "running {}", jobs.join(", "))
     }
 }
 
@@ -59,12 +71,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_runs_once_all_have_finished() {
+    fn it_says_what_runs() {
         let mut running = Running::default();
+        assert!(running.start("directory"));
         assert!(running.start("bookings"));
-        assert!(!running.is_empty());
+        assert_eq!(running.to_string(), "running bookings, directory");
         running.finished("bookings");
+        running.finished("directory");
         running.finished("never started");
-        assert!(running.is_empty());
+        assert_eq!(running.to_string(), "idle");
     }
 }

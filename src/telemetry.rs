@@ -15,11 +15,27 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
-/// What is logged unless `RUST_LOG` says otherwise: this program's doings, other libraries' troubles.
-const DEFAULT_FILTER: &str = "warn,mapiq_sync=info";
+/// What is logged unless `RUST_LOG` says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verbosity {
+    /// This program's doings, and its libraries' troubles: for a daemon, whose log is its only story.
+    Doings,
+    /// Troubles alone: for an interactive run, which tells its doings itself.
+    Troubles,
+}
+
+impl Verbosity {
+    fn filter(self) -> &'static str {
+        // The certificate verifier logs what the error that comes of it says anyway.
+        match self {
+            Self::Doings => "warn,mapiq_sync=info,rustls_platform_verifier=off",
+            Self::Troubles => "warn,rustls_platform_verifier=off",
+        }
+    }
+}
 
 /// How a log line looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people: one line an event, in colour on a terminal.
     #[default]
@@ -33,36 +49,35 @@ pub enum LogFormat {
 #[error("logging is set up already")]
 pub struct TelemetryError(#[source] TryInitError);
 
-/// Sets logging up for the whole program: to stderr, filtered by `RUST_LOG` (else `info` for this program and `warn` for
-/// its libraries), in colour only on a terminal and where `NO_COLOR` is unset or empty (<https://no-color.org>).
+/// Sets logging up for the whole program: to stderr, filtered by `RUST_LOG` (else by `verbosity`), in colour only on a terminal and where `NO_COLOR` is unset or empty (<https://no-color.org>).
 ///
 /// A `RUST_LOG` that cannot be read is warned about, and the default used.
 ///
 /// # Errors
 ///
 /// When it was called before.
-pub fn init(format: LogFormat) -> Result<(), TelemetryError> {
-    let (filter, unreadable) = filter(env::var_os("RUST_LOG").as_deref());
+pub fn init(format: LogFormat, verbosity: Verbosity) -> Result<(), TelemetryError> {
+    let (filter, unreadable) = filter(env::var_os("RUST_LOG").as_deref(), verbosity);
     let colour = in_colour(io::stderr().is_terminal(), env::var_os("NO_COLOR").as_deref());
     subscriber(format, colour, filter, io::stderr).try_init().map_err(TelemetryError)?;
     if let Some(error) = unreadable {
         warn!(
             error = &error as &dyn std::error::Error,
-            "RUST_LOG cannot be read, using `{DEFAULT_FILTER}`"
+            "RUST_LOG cannot be read, using `{}`", verbosity.filter()
         );
     }
     Ok(())
 }
 
 /// The filter that `RUST_LOG` asks for, or the default with what is wrong about it.
-fn filter(rust_log: Option<&OsStr>) -> (EnvFilter, Option<ParseError>) {
+fn filter(rust_log: Option<&OsStr>, verbosity: Verbosity) -> (EnvFilter, Option<ParseError>) {
     let text = rust_log.map(OsStr::to_string_lossy).unwrap_or_default();
     if text.trim().is_empty() {
-        return (EnvFilter::new(DEFAULT_FILTER), None);
+        return (EnvFilter::new(verbosity.filter()), None);
     }
     match EnvFilter::builder().parse(&text) {
         Ok(filter) => (filter, None),
-        Err(error) => (EnvFilter::new(DEFAULT_FILTER), Some(error)),
+        Err(error) => (EnvFilter::new(verbosity.filter()), Some(error)),
     }
 }
 

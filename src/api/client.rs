@@ -174,7 +174,8 @@ impl Client {
         self.exchange(self.0.http.post(url.clone()).form(form), url, max_body).await
     }
 
-    pub(super) fn settings(&self) -> &Settings {
+    /// What the client was made with.
+    pub fn settings(&self) -> &Settings {
         &self.0.settings
     }
 

@@ -110,7 +110,7 @@ impl Client {
         cache.ended.fetch_add(1, Ordering::AcqRel);
         match outcome {
             Ok((token, life)) => {
-                let renew_at = BootTime(now.0.saturating_add(life.saturating_sub(margin(life))));
+                let renew_at = now.saturating_add(life.saturating_sub(margin(life)));
                 state.current = Some((token.clone(), renew_at));
                 state.failure = None;
                 Ok(token)

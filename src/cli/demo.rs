@@ -1,6 +1,6 @@
 //! `demo`: the whole job against the built-in simulator on loopback, then a question on the file.
 
-use std::{collections::BTreeMap, fmt::Write, fs, path::{Path, PathBuf}, time::Duration};
+use std::{fmt::Write, fs, path::{Path, PathBuf}, time::Duration};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -107,11 +107,11 @@ fn configured(url: &str, database: &Path) -> Result<Config> {
         ("MAPIQ_CLIENT_ID", simulated.client_id),
         ("MAPIQ_CLIENT_SECRET", simulated.client_secret),
         ("MAPIQ_SYNC__API__BASE_URL", url.to_owned()),
-        ("MAPIQ_SYNC__API__TOKEN_URL", format!("{url}/oauth2/token")),
+        ("MAPIQ_SYNC__API__TOKEN_URL", format!("{url}{}", simulator::TOKEN_PATH)),
         ("MAPIQ_SYNC__RATE_LIMIT__PER", format!("{}s", SCALED_MINUTE.as_secs())),
         ("MAPIQ_SYNC__DATABASE__PATH", database.display().to_string()),
     ];
-    let environment = Environment::from(settings.map(|(name, value)| (name.to_owned(), value)).into_iter().collect::<BTreeMap<_, _>>());
+    let environment: Environment = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Ok(config::parse(SHIPPED, Path::new("config.toml"), &environment)?)
 }
 

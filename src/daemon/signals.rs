@@ -40,15 +40,14 @@ impl Signals {
         })
     }
 
-    /// Cancels `finish` at the first signal and `leave` at the second, and returns after that; to be run beside the work
-    /// and dropped with it.
-    pub async fn shutdown_requested(mut self, finish: CancellationToken, leave: CancellationToken) {
+    /// Cancels `finish` at the first signal and returns at the second, when whoever asks does not want to wait; to be run
+    /// beside the work and dropped with it.
+    pub async fn shutdown_requested(mut self, finish: CancellationToken) {
         let first = self.next().await;
         info!(signal = first, "asked to stop: finishing what is in hand");
         finish.cancel();
         let second = self.next().await;
         warn!(signal = second, "asked again to stop: leaving at once");
-        leave.cancel();
     }
 
     async fn next(&mut self) -> &'static str {
@@ -73,16 +72,16 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_signal_finishes_and_the_second_leaves() {
-        let (finish, leave) = (CancellationToken::new(), CancellationToken::new());
+        let finish = CancellationToken::new();
         let signals = Signals::listen().expect("signals can be listened to");
-        let watch = signals.shutdown_requested(finish.clone(), leave.clone());
-        let raised = async {
-            raise("TERM");
-            finish.cancelled().await;
-            assert!(!leave.is_cancelled());
-            raise("INT");
-        };
-        tokio::join!(watch, raised);
-        assert!(leave.is_cancelled());
+        let stopped = signals.shutdown_requested(finish.clone());
+        tokio::pin!(stopped);
+        raise("TERM");
+        tokio::select! {
+            () = &mut stopped => panic!("one signal does not make it leave"),
+            () = finish.cancelled() => {}
+        }
+        raise("INT");
+        stopped.await;
     }
 }

@@ -126,6 +126,13 @@ impl Flattener {
         Ok(Record { fields, hash: self.hasher.finish() })
     }
 
+    /// A record as JSON text without what is excluded: what may be kept of one that cannot be stored.
+    pub fn redact(&mut self, record: &RawValue) -> String {
+        let mut tokens = Tokens::new(record.get());
+        let first = tokens.next().unwrap_or(Token::Null);
+        rewrite::rewrite(first, &mut tokens, &mut self.trie, Trie::ROOT)
+    }
+
     fn fields<'a>(&mut self, record: &'a RawValue) -> Result<Vec<(PathId, Value<'a>)>, Reject> {
         self.record += 1;
         self.open.clear();
