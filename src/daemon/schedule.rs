@@ -2,7 +2,7 @@
 //!
 //! tokio-cron-scheduler 0.15 keeps the offset from UTC that a zone had when the job was added, so a cron job of its own is
 //! an hour off after a change of the clocks. So each job gets a one-shot alarm for its next moment in its own zone, and
-//! another when that has rung. An alarm only makes the [`Agenda`] be looked at: what is due, the agenda alone decides, and
+//! another when that has rung. An alarm only makes the agenda be looked at: what is due, the agenda alone decides, and
 //! it is looked at once a minute even if no alarm rings (one set before the wall clock was put back rings too late).
 
 mod next;

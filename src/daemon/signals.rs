@@ -66,8 +66,8 @@ mod tests {
     use super::*;
 
     fn raise(name: &str) {
-        let status = Command::new("kill").args(["-s", name, &process::id().to_string()]).status();
-        assert!(status.expect("`kill` runs").success());
+        let kill = format!("kill -s {name} {}", process::id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().expect("a shell runs").success());
     }
 
     #[tokio::test]

@@ -64,18 +64,13 @@ struct Line {
 }
 
 impl Line {
-    /// A line of an earlier boot is moved to this one's clock, once, as whoever meets it first has to.
+    /// Placed on this boot's clock, which whoever meets a line of an earlier boot first has to write back.
     fn adopt(&mut self, now: Now, boot: u32) {
-        if self.boot == boot {
-            return;
+        self.counts_from = rebase(now, self.boot == boot, self.counts_from, self.wall);
+        if self.boot != boot {
+            self.boot = boot;
+            self.wall = stamp(now.wall - now.boot.since(self.counts_from));
         }
-        let counts_from = rebase(now, false, self.counts_from, self.wall);
-        *self = Self {
-            boot,
-            counts_from,
-            wall: stamp(now.wall - now.boot.since(counts_from)),
-            ..*self
-        };
     }
 }
 
