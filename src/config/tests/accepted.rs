@@ -254,6 +254,25 @@ fn the_shipped_file_points_at_the_service_and_pages_its_endpoints() -> Result<()
 }
 
 #[test]
+fn the_shipped_file_is_turned_to_a_simulator_by_variables_alone() -> Result<(), Errors> {
+    let config = load(
+        SHIPPED,
+        &[
+            ("MAPIQ_SYNC__API__BASE_URL", "http://127.0.0.1:40000"),
+            ("MAPIQ_SYNC__API__TOKEN_URL", "http://127.0.0.1:40000/oauth2/token"),
+            ("MAPIQ_SYNC__RATE_LIMIT__PER", "6s"),
+            ("MAPIQ_SYNC__DATABASE__PATH", "/tmp/demo/mapiq.db"),
+        ],
+    )?;
+    assert_eq!(config.api.base_url.as_str(), "http://127.0.0.1:40000/");
+    assert_eq!(config.api.token_url.as_str(), "http://127.0.0.1:40000/oauth2/token");
+    assert_eq!(config.store.path, PathBuf::from("/tmp/demo/mapiq.db"));
+    let limit = Limit { requests: 20, per: Duration::from_secs(6) };
+    assert!(config.sync.endpoints.iter().all(|endpoint| endpoint.limit == limit));
+    Ok(())
+}
+
+#[test]
 fn the_documentation_names_every_key() {
     let documentation = include_str!("../../../docs/configuration.md");
     let diagnostics = Diagnostics::default();
