@@ -11,7 +11,10 @@ use crate::{
     config::Config,
     daemon::{self, Running, ScheduleError, ScheduleSettings, Tick, notify},
     store::{Store, StoreError, Trigger},
-    sync::{EndpointError, Ending, EndpointReport, Event, FailureClass, JobReport, JobSettings, Runner, Watcher, chain},
+    sync::{
+        Ending, EndpointError, EndpointReport, Event, FailureClass, JobReport, JobSettings, Runner,
+        Watcher, chain,
+    },
 };
 
 /// Ticks that may wait for the loop; it never waits for anything longer than a start of a run.
@@ -55,7 +58,8 @@ impl App {
         let clock = Clock::system().map_err(AppError::Clock)?;
         let client = Client::new(config.api, config.credentials).map_err(AppError::Client)?;
         let store = Store::open(config.store, clock.clone()).await?;
-        let runner = Runner::new(config.sync, client.clone(), store.clone(), clock.clone(), watcher);
+        let runner =
+            Runner::new(config.sync, client.clone(), store.clone(), clock.clone(), watcher);
         Ok(Self { runner: Arc::new(runner), client, store, clock, schedules: config.schedules })
     }
 
@@ -63,7 +67,11 @@ impl App {
     ///
     /// # Errors
     /// Where a run's start cannot be recorded.
-    pub async fn run_once(&self, jobs: &[JobSettings], stop: &CancellationToken) -> Result<Vec<JobReport>, AppError> {
+    pub async fn run_once(
+        &self,
+        jobs: &[JobSettings],
+        stop: &CancellationToken,
+    ) -> Result<Vec<JobReport>, AppError> {
         let runs = jobs.iter().map(|job| self.runner.run(job, Trigger::RunNow, stop));
         let reports = futures_util::future::join_all(runs).await;
         reports.into_iter().collect::<Result<_, _>>().map_err(AppError::Store)
@@ -75,7 +83,8 @@ impl App {
     /// Where the schedules cannot be started, or the credentials are refused at the start.
     pub async fn serve(&self, stop: &CancellationToken) -> Result<(), AppError> {
         let (ticks, mut received) = mpsc::channel(TICKS);
-        let scheduler = daemon::start(&self.schedules, &self.clock, ticks).await.map_err(AppError::Schedule)?;
+        let scheduler =
+            daemon::start(&self.schedules, &self.clock, ticks).await.map_err(AppError::Schedule)?;
         notify::ready();
         let served = match self.first_token(stop).await {
             Ok(()) => {
@@ -99,7 +108,10 @@ impl App {
             Ok(_) => Ok(()),
             Err(error) if error.credentials_refused() => Err(AppError::Credentials(error)),
             Err(error) => {
-                tracing::warn!(error = chain(&error), "no access token yet: the first run tries again");
+                tracing::warn!(
+                    error = chain(&error),
+                    "no access token yet: the first run tries again"
+                );
                 Ok(())
             }
         }
@@ -129,13 +141,23 @@ impl App {
         tracker.wait().await;
     }
 
-    fn start(&self, tracker: &TaskTracker, name: String, finished: mpsc::Sender<String>, stop: CancellationToken) {
-        let Some(job) = self.runner.jobs().iter().find(|job| job.name == name).cloned() else { return };
+    fn start(
+        &self,
+        tracker: &TaskTracker,
+        name: String,
+        finished: mpsc::Sender<String>,
+        stop: CancellationToken,
+    ) {
+        let Some(job) = self.runner.jobs().iter().find(|job| job.name == name).cloned() else {
+            return;
+        };
         let runner = Arc::clone(&self.runner);
         tracker.spawn(async move {
             match runner.run(&job, Trigger::Schedule, &stop).await {
                 Ok(report) => log_run(&report),
-                Err(error) => tracing::error!(job.name = name, error = chain(&error), "the run cannot start"),
+                Err(error) => {
+                    tracing::error!(job.name = name, error = chain(&error), "the run cannot start")
+                }
             }
             // The loop may have ended already; then nobody waits for this.
             if finished.send(name).await.is_err() {
@@ -158,16 +180,29 @@ impl App {
 pub fn logging_watcher() -> Watcher {
     Arc::new(|event| match event {
         Event::Resumed { endpoint, pages } => {
-            tracing::info!(endpoint.name = endpoint, pages, "goes on where the last run has stopped");
+            tracing::info!(
+                endpoint.name = endpoint,
+                pages,
+                "goes on where the last run has stopped"
+            );
         }
         Event::PageStored { endpoint, page, records, .. } => {
             tracing::debug!(endpoint.name = endpoint, page, records, "page stored");
         }
         Event::Waiting { endpoint, length, reason: crate::sync::Wait::Retry(error) } => {
-            tracing::warn!(endpoint.name = endpoint, wait_ms = length.as_millis(), error = chain(*error), "tries again");
+            tracing::warn!(
+                endpoint.name = endpoint,
+                wait_ms = length.as_millis(),
+                error = chain(*error),
+                "tries again"
+            );
         }
         Event::Waiting { endpoint, length, .. } => {
-            tracing::debug!(endpoint.name = endpoint, wait_ms = length.as_millis(), "waits for the rate limit");
+            tracing::debug!(
+                endpoint.name = endpoint,
+                wait_ms = length.as_millis(),
+                "waits for the rate limit"
+            );
         }
         Event::Finished(report) => log_endpoint(report),
     })
@@ -177,21 +212,37 @@ fn log_endpoint(report: &EndpointReport) {
     let (name, rows) = (&report.endpoint, report.rows);
     match &report.ending {
         Ending::Ok => tracing::debug!(endpoint.name = name, "endpoint done"),
-        Ending::Paused(pause) => tracing::info!(endpoint.name = name, pages = report.pages, "endpoint paused: {pause}"),
+        Ending::Paused(pause) => {
+            tracing::info!(endpoint.name = name, pages = report.pages, "endpoint paused: {pause}")
+        }
         Ending::Failed(error) => log_failure(name, error),
     }
     if report.rejected > 0 {
-        tracing::warn!(endpoint.name = name, records = report.rejected, "records cannot be stored: see _sync_rejects");
+        tracing::warn!(
+            endpoint.name = name,
+            records = report.rejected,
+            "records cannot be stored: see _sync_rejects"
+        );
     }
     if let Some((read, stated)) = report.mismatch {
-        tracing::warn!(endpoint.name = name, read, stated, new = rows.new, "the API stated another total than it returned");
+        tracing::warn!(
+            endpoint.name = name,
+            read,
+            stated,
+            new = rows.new,
+            "the API stated another total than it returned"
+        );
     }
 }
 
 fn log_failure(endpoint: &str, error: &EndpointError) {
     let class = error.class();
     if class == FailureClass::Unreachable {
-        tracing::warn!(endpoint.name = endpoint, error = chain(error), "endpoint failed: the service could not be reached");
+        tracing::warn!(
+            endpoint.name = endpoint,
+            error = chain(error),
+            "endpoint failed: the service could not be reached"
+        );
     } else {
         tracing::error!(endpoint.name = endpoint, error = chain(error), "endpoint failed");
     }
@@ -200,7 +251,8 @@ fn log_failure(endpoint: &str, error: &EndpointError) {
 /// One line a run.
 fn log_run(report: &JobReport) {
     let sum = |count: fn(&EndpointReport) -> u64| report.endpoints.iter().map(count).sum::<u64>();
-    let elapsed = report.endpoints.iter().map(|endpoint| endpoint.elapsed).max().unwrap_or_default();
+    let elapsed =
+        report.endpoints.iter().map(|endpoint| endpoint.elapsed).max().unwrap_or_default();
     tracing::info!(
         job.name = report.job,
         run.id = report.run.0,

@@ -29,7 +29,13 @@ use crate::{
 #[command(name = "mapiq-sync", version, after_help = EXIT_STATUS_HELP)]
 pub struct Arguments {
     /// The configuration file
-    #[arg(long, value_name = "FILE", env = "MAPIQ_SYNC_CONFIG", default_value = "config.toml", global = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "MAPIQ_SYNC_CONFIG",
+        default_value = "config.toml",
+        global = true
+    )]
     config: PathBuf,
 
     /// The form of the log on stderr
@@ -74,7 +80,13 @@ pub fn run(arguments: Arguments) -> ExitCode {
     }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(ExitStatus::Failed, &anyhow::Error::new(error).context("cannot start the runtime")).into(),
+        Err(error) => {
+            return fail(
+                ExitStatus::Failed,
+                &anyhow::Error::new(error).context("cannot start the runtime"),
+            )
+            .into();
+        }
     };
     runtime.block_on(dispatch(arguments)).into()
 }
@@ -111,7 +123,11 @@ async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
                 Ok(config) => config,
                 Err(status) => return status,
             };
-            if arguments.run_now { run_now::run(config, &arguments.jobs, &stop).await } else { serve::run(config, &stop).await }
+            if arguments.run_now {
+                run_now::run(config, &arguments.jobs, &stop).await
+            } else {
+                serve::run(config, &stop).await
+            }
         }
     }
 }

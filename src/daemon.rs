@@ -42,7 +42,6 @@ impl Running {
     pub fn finished(&mut self, job: &str) {
         self.0.remove(job);
     }
-
 }
 
 impl fmt::Display for Running {

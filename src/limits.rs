@@ -92,40 +92,25 @@ fn slot_free_at(now: BootTime, limit: Limit, counts_from: &[BootTime]) -> Option
     Some(*free)
 }
 
-/// Places the moment that a ledger line counts from on this boot's clock.
+/// Places the moment that a ledger line of another boot counts from, told by the wall clock, on this boot's clock.
 ///
-/// `counts_from` and `wall` are the same moment on the two clocks of the boot that wrote the line. Within one boot its
-/// clock decides, whatever became of the wall clock, and a moment ahead is a reservation's. Across boots the wall clock
-/// says how long ago it was, and a stamp ahead of it counts as now: so a line of another boot has to be written back as
-/// placed, with this boot's id, by whoever meets it first; else one that is ahead would count as now at every look, and
-/// its slot stay taken until the wall clock has caught up.
-pub fn rebase(now: Now, same_boot: bool, counts_from: BootTime, wall: DateTime<Utc>) -> BootTime {
-    if same_boot {
-        return counts_from;
-    }
-    let elapsed = positive(now.wall, wall).saturating_sub(STAMP_RESOLUTION);
+/// Within one boot its own clock decides, whatever becomes of the wall clock. Across boots the wall clock says how long ago
+/// it was, and a stamp ahead of it counts as now: so such a line has to be written back as placed, with this boot's id, by
+/// whoever meets it first; else one that is ahead would count as now at every look, and its slot stay taken until the wall
+/// clock has caught up.
+pub fn rebase(now: Now, counts_from: DateTime<Utc>) -> BootTime {
+    let elapsed = positive(now.wall, counts_from).saturating_sub(STAMP_RESOLUTION);
     now.boot.saturating_sub(elapsed)
 }
 
-/// Places the end of a stored pause on this boot's clock.
+/// Places the end of a pause that was stored in another boot on this boot's clock.
 ///
-/// `until_boot` and `until_wall` are the same moment on the two clocks of the boot that stored it, `length` is how long
-/// the pause was meant to last in all: it never lasts longer than that from now, nor than [`LONGEST_PAUSE`]. As with
-/// [`rebase`], a pause of another boot has to be written back as placed.
-pub fn rebase_pause(
-    now: Now,
-    same_boot: bool,
-    until_boot: BootTime,
-    until_wall: DateTime<Utc>,
-    length: Duration,
-) -> BootTime {
-    let longest = length.min(LONGEST_PAUSE);
-    if same_boot {
-        return until_boot.min(now.boot.saturating_add(longest));
-    }
-    let left = positive(until_wall, now.wall);
+/// `length` is how long the pause was meant to last in all: it never lasts longer than that from now, nor than
+/// [`LONGEST_PAUSE`]. As with [`rebase`], it has to be written back as placed.
+pub fn rebase_pause(now: Now, until: DateTime<Utc>, length: Duration) -> BootTime {
+    let left = positive(until, now.wall);
     let left = if left.is_zero() { left } else { left.saturating_add(STAMP_RESOLUTION) };
-    now.boot.saturating_add(left.min(longest))
+    now.boot.saturating_add(left.min(length).min(LONGEST_PAUSE))
 }
 
 /// The time from `earlier` to `later` on the wall clock; zero when they are the other way round.
@@ -203,48 +188,29 @@ mod tests {
     }
 
     #[test]
-    fn within_a_boot_the_wall_clock_does_not_matter() {
-        assert_eq!(rebase(now(100, 1_000_000), true, at(90), wall(0)), at(90));
-        assert_eq!(rebase(now(100, -1_000_000), true, at(130), wall(0)), at(130));
-    }
-
-    #[test]
     fn across_boots_the_wall_clock_says_how_long_ago_and_never_a_stamp_too_much() {
-        let placed = rebase(now(100, 500), false, at(999), wall(440));
+        let placed = rebase(now(100, 500), wall(440));
         assert_eq!(placed, at(40).saturating_add(STAMP_RESOLUTION));
-        assert_eq!(rebase(now(5, 500), false, at(999), wall(440)).since(at(-55)), STAMP_RESOLUTION);
+        assert_eq!(rebase(now(5, 500), wall(440)).since(at(-55)), STAMP_RESOLUTION);
     }
 
     #[test]
     fn across_boots_a_stamp_in_the_future_counts_as_now() {
-        assert_eq!(rebase(now(100, 0), false, at(5), wall(86_400)), at(100));
-    }
-
-    #[test]
-    fn a_pause_ends_on_the_clock_of_its_own_boot() {
-        let length = Duration::from_secs(289);
-        assert_eq!(rebase_pause(now(100, 1_000_000), true, at(150), wall(0), length), at(150));
+        assert_eq!(rebase(now(100, 0), wall(86_400)), at(100));
     }
 
     #[test]
     fn across_boots_a_pause_lasts_no_longer_than_it_was_meant_to() {
         let length = Duration::from_secs(289);
-        let rest = rebase_pause(now(5, 100), false, at(999), wall(150), length);
+        let rest = rebase_pause(now(5, 100), wall(150), length);
         assert_eq!(rest, at(55).saturating_add(STAMP_RESOLUTION));
-        assert_eq!(rebase_pause(now(5, -90_000), false, at(999), wall(150), length), at(5 + 289));
-        assert_eq!(rebase_pause(now(5, 151), false, at(999), wall(150), length), at(5));
+        assert_eq!(rebase_pause(now(5, -90_000), wall(150), length), at(5 + 289));
+        assert_eq!(rebase_pause(now(5, 151), wall(150), length), at(5));
     }
 
     #[test]
     fn no_pause_outlasts_a_day() {
         let day_after = at(5).saturating_add(LONGEST_PAUSE);
-        assert_eq!(
-            rebase_pause(now(5, 0), true, at(9_000_000), wall(9_000_000), Duration::MAX),
-            day_after
-        );
-        assert_eq!(
-            rebase_pause(now(5, 0), false, at(9_000_000), wall(9_000_000), Duration::MAX),
-            day_after
-        );
+        assert_eq!(rebase_pause(now(5, 0), wall(9_000_000), Duration::MAX), day_after);
     }
 }

@@ -20,6 +20,7 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 use sqlx::SqliteConnection;
 use tokio::sync::Mutex;
 
+use self::schema::Table;
 pub use self::{
     error::{Cause, StoreError},
     journal::{Effort, EndpointEnd, RunId, RunResult, Trigger},
@@ -28,7 +29,6 @@ pub use self::{
     query::{Grid, query},
     sweeps::{Bounds, Origin, Slice, Sweep, SweepId},
 };
-use self::schema::Table;
 use crate::{
     clock::{Clock, format_utc},
     rows::{Paths, Record},

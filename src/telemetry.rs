@@ -63,7 +63,8 @@ pub fn init(format: LogFormat, verbosity: Verbosity) -> Result<(), TelemetryErro
     if let Some(error) = unreadable {
         warn!(
             error = &error as &dyn std::error::Error,
-            "RUST_LOG cannot be read, using `{}`", verbosity.filter()
+            "RUST_LOG cannot be read, using `{}`",
+            verbosity.filter()
         );
     }
     Ok(())

@@ -1,6 +1,11 @@
 //! `demo`: the whole job against the built-in simulator on loopback, then a question on the file.
 
-use std::{fmt::Write, fs, path::{Path, PathBuf}, time::Duration};
+use std::{
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -14,8 +19,7 @@ use super::{
 use crate::{
     app::App,
     config::{self, Config, Environment},
-    simulator,
-    store,
+    simulator, store,
 };
 
 /// Arguments of `demo`.
@@ -41,7 +45,7 @@ const SQL: &str = "\
 SELECT workspace_building_name AS building,
        substr('SunMonTueWedThuFriSat', 1 + 3 * strftime('%w', date), 3) AS weekday,
        count(*) AS reservations,
-       round(100.0 * sum(status = 'NoShow') / count(*), 1) AS no_show_percent
+       printf('%.1f', 100.0 * sum(status = 'NoShow') / count(*)) AS no_show_percent
 FROM reservations
 WHERE status <> 'Cancelled' AND status <> 'Booked'
 GROUP BY building, weekday
@@ -57,15 +61,19 @@ pub(super) async fn run(args: DemoArgs, stop: &CancellationToken) -> ExitStatus 
 }
 
 async fn show(args: DemoArgs, stop: &CancellationToken) -> Result<ExitStatus> {
-    let folder = args.dir.unwrap_or_else(|| std::env::temp_dir().join(format!("mapiq-sync-demo-{}", std::process::id())));
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    let folder = args.dir.unwrap_or_else(|| {
+        std::env::temp_dir().join(format!("mapiq-sync-demo-{}", std::process::id()))
+    });
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
     let database = folder.join("mapiq.db");
 
     let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen on loopback")?;
     let url = format!("http://{}", listener.local_addr()?);
     let ended = CancellationToken::new();
     let simulator = TaskTracker::new();
-    let served = simulator.spawn(simulator::serve(listener, simulated(), ended.clone().cancelled_owned()));
+    let served =
+        simulator.spawn(simulator::serve(listener, simulated(), ended.clone().cancelled_owned()));
     simulator.close();
 
     print_result(&format!(
@@ -97,7 +105,12 @@ async fn sync(config: Config, stop: &CancellationToken) -> Result<ExitStatus> {
 }
 
 fn simulated() -> simulator::Settings {
-    simulator::Settings { reservations: RESERVATIONS, requests: 20, per: SCALED_MINUTE, ..simulator::Settings::default() }
+    simulator::Settings {
+        reservations: RESERVATIONS,
+        requests: 20,
+        per: SCALED_MINUTE,
+        ..simulator::Settings::default()
+    }
 }
 
 /// The shipped configuration, with what a demo must change: where the API is, how long its minute is, where the file goes.
@@ -111,7 +124,8 @@ fn configured(url: &str, database: &Path) -> Result<Config> {
         ("MAPIQ_SYNC__RATE_LIMIT__PER", format!("{}s", SCALED_MINUTE.as_secs())),
         ("MAPIQ_SYNC__DATABASE__PATH", database.display().to_string()),
     ];
-    let environment: Environment = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let environment: Environment =
+        settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Ok(config::parse(SHIPPED, Path::new("config.toml"), &environment)?)
 }
 
@@ -120,7 +134,16 @@ async fn answered(database: &Path) -> Result<String> {
     let header: Vec<(&str, Align)> = answer
         .columns
         .iter()
-        .map(|name| (name.as_str(), if matches!(name.as_str(), "building" | "weekday") { Align::Left } else { Align::Right }))
+        .map(|name| {
+            (
+                name.as_str(),
+                if matches!(name.as_str(), "building" | "weekday") {
+                    Align::Left
+                } else {
+                    Align::Right
+                },
+            )
+        })
         .collect();
     let mut text = format!("A question for it: {QUESTION}\n\n");
     for line in SQL.lines() {

@@ -36,7 +36,8 @@ impl From<ExitStatus> for ExitCode {
 impl ExitStatus {
     /// The status of some runs: the first line of the contract that applies.
     pub fn of(reports: &[JobReport]) -> Self {
-        let endpoints: Vec<&EndpointReport> = reports.iter().flat_map(|report| &report.endpoints).collect();
+        let endpoints: Vec<&EndpointReport> =
+            reports.iter().flat_map(|report| &report.endpoints).collect();
         let failures: Vec<FailureClass> = endpoints
             .iter()
             .filter_map(|report| match &report.ending {
@@ -44,12 +45,17 @@ impl ExitStatus {
                 Ending::Ok | Ending::Paused(_) => None,
             })
             .collect();
-        let attention = |report: &&&EndpointReport| report.rejected > 0 || report.mismatch.is_some();
-        if failures.contains(&FailureClass::Database) || reports.iter().any(|report| report.journal.is_some()) {
+        let attention =
+            |report: &&&EndpointReport| report.rejected > 0 || report.mismatch.is_some();
+        if failures.contains(&FailureClass::Database)
+            || reports.iter().any(|report| report.journal.is_some())
+        {
             Self::Database
         } else if failures.contains(&FailureClass::Credentials) {
             Self::Credentials
-        } else if !failures.is_empty() && failures.iter().all(|class| *class == FailureClass::Unreachable) {
+        } else if !failures.is_empty()
+            && failures.iter().all(|class| *class == FailureClass::Unreachable)
+        {
             Self::Unreachable
         } else if !failures.is_empty() {
             Self::Failed

@@ -1,18 +1,28 @@
 //! Progress of an interactive run: plain lines on stderr.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::print_progress;
 use crate::sync::{Ending, Event, Wait, Watcher, chain, seconds};
 
+/// A shorter wait is not worth a line.
+const WORTH_A_LINE: Duration = Duration::from_secs(1);
+
 /// Prints a line for whatever happens.
 pub(super) fn watcher() -> Watcher {
-    Arc::new(|event| print_progress(&line(event)))
+    Arc::new(|event| {
+        if !matches!(event, Event::Waiting { length, reason: Wait::Limit, .. } if *length < WORTH_A_LINE)
+        {
+            print_progress(&line(event));
+        }
+    })
 }
 
 fn line(event: &Event<'_>) -> String {
     match event {
-        Event::Resumed { endpoint, pages } => format!("{endpoint}: goes on after {pages} pages that are stored already"),
+        Event::Resumed { endpoint, pages } => {
+            format!("{endpoint}: goes on after {pages} pages that are stored already")
+        }
         Event::PageStored { endpoint, page, read: (read, total), rows, .. } => {
             let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
             format!(

@@ -41,7 +41,10 @@ pub(super) async fn run(config: Config, names: &[String], stop: &CancellationTok
 fn chosen(jobs: &[JobSettings], names: &[String]) -> Result<Vec<JobSettings>, String> {
     if let Some(unknown) = names.iter().find(|name| jobs.iter().all(|job| job.name != **name)) {
         let known: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
-        return Err(format!("there is no job `{unknown}`: the configuration has {}", known.join(", ")));
+        return Err(format!(
+            "there is no job `{unknown}`: the configuration has {}",
+            known.join(", ")
+        ));
     }
     Ok(jobs.iter().filter(|job| names.is_empty() || names.contains(&job.name)).cloned().collect())
 }
@@ -59,7 +62,8 @@ pub(super) fn summary(reports: &[JobReport]) -> String {
         ("requests", Align::Right),
         ("time", Align::Right),
     ];
-    let rows: Vec<Vec<String>> = reports.iter().flat_map(|report| &report.endpoints).map(row).collect();
+    let rows: Vec<Vec<String>> =
+        reports.iter().flat_map(|report| &report.endpoints).map(row).collect();
     table(&HEADER, &rows)
 }
 

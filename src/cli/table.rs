@@ -15,7 +15,8 @@ pub(super) fn table(header: &[(&str, Align)], rows: &[Vec<String>]) -> String {
         .iter()
         .enumerate()
         .map(|(column, (title, _))| {
-            let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+            let cells =
+                rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
             cells.chain([title.chars().count()]).max().unwrap_or(0)
         })
         .collect();
@@ -56,8 +57,12 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = [vec!["users".to_owned(), "7".to_owned()], vec!["reservations".to_owned(), "1,024".to_owned()]];
-        let expected = "endpoint       rows\n------------  -----\nusers             7\nreservations  1,024\n";
+        let rows = [
+            vec!["users".to_owned(), "7".to_owned()],
+            vec!["reservations".to_owned(), "1,024".to_owned()],
+        ];
+        let expected =
+            "endpoint       rows\n------------  -----\nusers             7\nreservations  1,024\n";
         assert_eq!(table(&[("endpoint", Align::Left), ("rows", Align::Right)], &rows), expected);
     }
 

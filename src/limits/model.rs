@@ -66,8 +66,8 @@ struct Line {
 impl Line {
     /// Placed on this boot's clock, which whoever meets a line of an earlier boot first has to write back.
     fn adopt(&mut self, now: Now, boot: u32) {
-        self.counts_from = rebase(now, self.boot == boot, self.counts_from, self.wall);
         if self.boot != boot {
+            self.counts_from = rebase(now, self.wall);
             self.boot = boot;
             self.wall = stamp(now.wall - now.boot.since(self.counts_from));
         }

@@ -15,7 +15,11 @@ const MAX_SAFE_INTEGER: i64 = 1 << 53;
 const SPELLED_AT_ONCE: usize = 500;
 
 /// Makes a data table under `name`, which is the table's own or, in a rebuild, a temporary one.
-pub(super) async fn create_table(connection: &mut SqliteConnection, table: &Table, name: &str) -> Result<(), sqlx::Error> {
+pub(super) async fn create_table(
+    connection: &mut SqliteConnection,
+    table: &Table,
+    name: &str,
+) -> Result<(), sqlx::Error> {
     let mut sql = format!("CREATE TABLE {} (\n", quoted(name));
     for column in &table.columns {
         sql.push_str(&definition(column));
@@ -31,7 +35,11 @@ pub(super) async fn create_table(connection: &mut SqliteConnection, table: &Tabl
 }
 
 /// Adds a column at the table's end.
-pub(super) async fn add_column(connection: &mut SqliteConnection, table: &str, column: &Column) -> Result<(), sqlx::Error> {
+pub(super) async fn add_column(
+    connection: &mut SqliteConnection,
+    table: &str,
+    column: &Column,
+) -> Result<(), sqlx::Error> {
     let sql = format!("ALTER TABLE {} ADD COLUMN {}", quoted(table), definition(column).trim());
     sqlx::query(AssertSqlSafe(sql)).execute(connection).await?;
     Ok(())
@@ -43,9 +51,15 @@ fn definition(column: &Column) -> String {
 }
 
 /// Whether every whole number stored in the column survives as a REAL.
-pub(super) async fn survives_as_real(connection: &mut SqliteConnection, table: &str, column: &str) -> Result<bool, sqlx::Error> {
+pub(super) async fn survives_as_real(
+    connection: &mut SqliteConnection,
+    table: &str,
+    column: &str,
+) -> Result<bool, sqlx::Error> {
     let (table, column) = (quoted(table), quoted(column));
-    let sql = format!("SELECT NOT EXISTS (SELECT 1 FROM {table} WHERE {column} NOT BETWEEN -{MAX_SAFE_INTEGER} AND {MAX_SAFE_INTEGER})");
+    let sql = format!(
+        "SELECT NOT EXISTS (SELECT 1 FROM {table} WHERE {column} NOT BETWEEN -{MAX_SAFE_INTEGER} AND {MAX_SAFE_INTEGER})"
+    );
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await
 }
 
@@ -53,7 +67,11 @@ pub(super) async fn survives_as_real(connection: &mut SqliteConnection, table: &
 ///
 /// Row ids and the users' own indexes and triggers are kept; views need nothing, since the table has its name back at the
 /// end. Runs inside the caller's transaction.
-pub(super) async fn rebuild(connection: &mut SqliteConnection, before: &Table, after: &Table) -> Result<(), sqlx::Error> {
+pub(super) async fn rebuild(
+    connection: &mut SqliteConnection,
+    before: &Table,
+    after: &Table,
+) -> Result<(), sqlx::Error> {
     let name = &before.name;
     let temporary = format!("_sync_rebuilt_{name}");
     // Indexes that SQLite makes itself, for the key, have no text.
@@ -82,7 +100,12 @@ pub(super) async fn rebuild(connection: &mut SqliteConnection, before: &Table, a
     Ok(())
 }
 
-async fn copy(connection: &mut SqliteConnection, before: &Table, after: &Table, target: &str) -> Result<(), sqlx::Error> {
+async fn copy(
+    connection: &mut SqliteConnection,
+    before: &Table,
+    after: &Table,
+    target: &str,
+) -> Result<(), sqlx::Error> {
     let mut columns = vec!["_rowid_".to_owned()];
     let mut values = columns.clone();
     for (old, new) in before.columns.iter().zip(&after.columns) {
@@ -108,16 +131,25 @@ async fn copy(connection: &mut SqliteConnection, before: &Table, after: &Table, 
 fn converted(column: &Column, to: ColumnType) -> String {
     let name = quoted(&column.name);
     match (column.column_type, to) {
-        (ColumnType::Boolean, ColumnType::Text) => format!("CASE {name} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"),
+        (ColumnType::Boolean, ColumnType::Text) => {
+            format!("CASE {name} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END")
+        }
         (ColumnType::Integer, ColumnType::Text) => format!("CAST({name} AS TEXT)"),
         // SQLite prints 15 digits of a double, so `spell_reals` puts the right text; until then a key's must be unique.
-        (ColumnType::Real, ColumnType::Text) => format!("CASE WHEN {name} IS NOT NULL THEN '?' || _rowid_ END"),
+        (ColumnType::Real, ColumnType::Text) => {
+            format!("CASE WHEN {name} IS NOT NULL THEN '?' || _rowid_ END")
+        }
         _ => name,
     }
 }
 
 /// Spells the doubles of a column as JSON does, with as few digits as tell them apart from their neighbours.
-async fn spell_reals(connection: &mut SqliteConnection, source: &str, column: &str, target: &str) -> Result<(), sqlx::Error> {
+async fn spell_reals(
+    connection: &mut SqliteConnection,
+    source: &str,
+    column: &str,
+    target: &str,
+) -> Result<(), sqlx::Error> {
     let select = format!(
         "SELECT _rowid_, {column} FROM {source} WHERE _rowid_ >= ? AND {column} IS NOT NULL ORDER BY _rowid_ LIMIT {SPELLED_AT_ONCE}",
         column = quoted(column),
@@ -125,7 +157,10 @@ async fn spell_reals(connection: &mut SqliteConnection, source: &str, column: &s
     );
     let mut from = Some(i64::MIN);
     while let Some(first) = from {
-        let rows = sqlx::query(AssertSqlSafe(select.as_str())).bind(first).fetch_all(&mut *connection).await?;
+        let rows = sqlx::query(AssertSqlSafe(select.as_str()))
+            .bind(first)
+            .fetch_all(&mut *connection)
+            .await?;
         let Some(last) = rows.last() else { break };
         from = last.try_get::<i64, _>(0)?.checked_add(1);
         let places = vec!["(?, ?)"; rows.len()].join(", ");

@@ -72,7 +72,9 @@ pub enum StoreError {
         configured: String,
     },
     /// The endpoint's name is taken by a table or view that is not this program's.
-    #[error("there is a {kind} named `{table}` that is not this program's: rename it, or the endpoint")]
+    #[error(
+        "there is a {kind} named `{table}` that is not this program's: rename it, or the endpoint"
+    )]
     NameTaken {
         /// The table's name.
         table: String,
@@ -80,7 +82,9 @@ pub enum StoreError {
         kind: String,
     },
     /// The records have more fields than SQLite has columns.
-    #[error("table `{table}` would need {columns} columns, and SQLite holds {limit}: keep some of its fields as JSON text (`json`) or leave them out (`exclude`)")]
+    #[error(
+        "table `{table}` would need {columns} columns, and SQLite holds {limit}: keep some of its fields as JSON text (`json`) or leave them out (`exclude`)"
+    )]
     TooManyColumns {
         /// The table.
         table: String,
@@ -123,10 +127,14 @@ impl Cause {
 
     fn advice(&self) -> Option<&'static str> {
         match self.primary_code()? {
-            5 | 6 => Some("another program has held it locked for too long: find out which one writes to it"),
+            5 | 6 => Some(
+                "another program has held it locked for too long: find out which one writes to it",
+            ),
             8 => Some("it, or its folder, is read-only for this user"),
             10 => Some("the disk or its file system reported an error: look at the system's log"),
-            11 => Some("the file is damaged: keep a copy, and restore a backup or start a new file"),
+            11 => {
+                Some("the file is damaged: keep a copy, and restore a backup or start a new file")
+            }
             13 => Some("the disk is full: free some space, the next run goes on at the checkpoint"),
             14 => Some("the folder must exist and be writable by this user"),
             26 => Some("the file is not a SQLite database: set `database.path` to another file"),

@@ -91,14 +91,16 @@ impl Store {
     pub async fn begin_run(&self, job: &str, trigger: Trigger) -> Result<RunId, StoreError> {
         let now = format_utc(self.clock.now().wall);
         let mut writer = self.writer.lock().await;
-        let inserted = sqlx::query("INSERT INTO _sync_runs (job, trigger, version, started_at) VALUES (?, ?, ?, ?)")
-            .bind(job)
-            .bind(trigger.as_str())
-            .bind(env!("CARGO_PKG_VERSION"))
-            .bind(now)
-            .execute(&mut writer.connection)
-            .await
-            .doing("record the start of a run")?;
+        let inserted = sqlx::query(
+            "INSERT INTO _sync_runs (job, trigger, version, started_at) VALUES (?, ?, ?, ?)",
+        )
+        .bind(job)
+        .bind(trigger.as_str())
+        .bind(env!("CARGO_PKG_VERSION"))
+        .bind(now)
+        .execute(&mut writer.connection)
+        .await
+        .doing("record the start of a run")?;
         Ok(RunId(inserted.last_insert_rowid()))
     }
 
@@ -124,7 +126,12 @@ impl Store {
     ///
     /// # Errors
     /// Where the journal cannot be written.
-    pub async fn begin_endpoint_run(&self, run: RunId, endpoint: &str, locked: bool) -> Result<(), StoreError> {
+    pub async fn begin_endpoint_run(
+        &self,
+        run: RunId,
+        endpoint: &str,
+        locked: bool,
+    ) -> Result<(), StoreError> {
         let doing = "record the start of an endpoint's run";
         let now = format_utc(self.clock.now().wall);
         let mut writer = self.writer.lock().await;
@@ -139,13 +146,15 @@ impl Store {
         .execute(&mut *transaction)
         .await
         .doing(doing)?;
-        sqlx::query("INSERT INTO _sync_endpoint_runs (run_id, endpoint, started_at) VALUES (?, ?, ?)")
-            .bind(run.0)
-            .bind(endpoint)
-            .bind(&now)
-            .execute(&mut *transaction)
-            .await
-            .doing(doing)?;
+        sqlx::query(
+            "INSERT INTO _sync_endpoint_runs (run_id, endpoint, started_at) VALUES (?, ?, ?)",
+        )
+        .bind(run.0)
+        .bind(endpoint)
+        .bind(&now)
+        .execute(&mut *transaction)
+        .await
+        .doing(doing)?;
         transaction.commit().await.doing(doing)
     }
 
@@ -153,7 +162,12 @@ impl Store {
     ///
     /// # Errors
     /// Where the journal cannot be written.
-    pub async fn finish_endpoint_run(&self, run: RunId, endpoint: &str, end: &EndpointEnd<'_>) -> Result<(), StoreError> {
+    pub async fn finish_endpoint_run(
+        &self,
+        run: RunId,
+        endpoint: &str,
+        end: &EndpointEnd<'_>,
+    ) -> Result<(), StoreError> {
         let now = format_utc(self.clock.now().wall);
         let (read, stated) = end.mismatch.unzip();
         let mut writer = self.writer.lock().await;

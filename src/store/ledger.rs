@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::{RunId, Store, StoreError, error::Doing};
@@ -59,9 +59,15 @@ impl Store {
     ///
     /// # Errors
     /// Where the ledger cannot be written: then nothing may be sent.
-    pub async fn reserve(&self, asker: Asker<'_>, limit: Limit, longest: Duration) -> Result<Reserved, StoreError> {
+    pub async fn reserve(
+        &self,
+        asker: Asker<'_>,
+        limit: Limit,
+        longest: Duration,
+    ) -> Result<Reserved, StoreError> {
         let mut writer = self.writer.lock().await;
-        let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await.doing(RESERVE)?;
+        let mut transaction =
+            writer.connection.begin_with("BEGIN IMMEDIATE").await.doing(RESERVE)?;
         // Only now, since another process may have held the database for a while.
         let now = self.clock.now();
         let not_before = not_before(&mut transaction, asker.group).await.doing(RESERVE)?;
@@ -74,9 +80,12 @@ impl Store {
             Admission::Wait { until, reason } => {
                 Ok(Reserved::Wait { until, paused: reason == WaitReason::Pause })
             }
-            Admission::Now if limit.requests == 0 => Ok(Reserved::Granted(Reservation { request_id: None })),
+            Admission::Now if limit.requests == 0 => {
+                Ok(Reserved::Granted(Reservation { request_id: None }))
+            }
             Admission::Now => {
-                let request_id = self.insert(&mut transaction, asker, now, longest).await.doing(RESERVE)?;
+                let request_id =
+                    self.insert(&mut transaction, asker, now, longest).await.doing(RESERVE)?;
                 transaction.commit().await.doing(RESERVE)?;
                 Ok(Reserved::Granted(Reservation { request_id: Some(request_id) }))
             }
@@ -109,7 +118,11 @@ impl Store {
     ///
     /// # Errors
     /// Where the ledger cannot be written.
-    pub async fn settle(&self, reservation: Reservation, status: Option<u16>) -> Result<(), StoreError> {
+    pub async fn settle(
+        &self,
+        reservation: Reservation,
+        status: Option<u16>,
+    ) -> Result<(), StoreError> {
         let Some(request_id) = reservation.request_id else { return Ok(()) };
         let mut writer = self.writer.lock().await;
         let now = self.clock.now();
@@ -123,24 +136,6 @@ impl Store {
         .execute(&mut writer.connection)
         .await
         .doing("settle a request in the rate limit's ledger")?;
-        Ok(())
-    }
-
-    /// Counts a request's time anew, where its token took a while and it is sent only now.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written: then nothing may be sent.
-    pub async fn extend(&self, reservation: &Reservation, longest: Duration) -> Result<(), StoreError> {
-        let Some(request_id) = reservation.request_id else { return Ok(()) };
-        let mut writer = self.writer.lock().await;
-        let now = self.clock.now();
-        sqlx::query("UPDATE _sync_requests SET counts_from_at = ?, counts_from_ns = ? WHERE request_id = ?")
-            .bind(format_utc(now.wall + longest))
-            .bind(now.boot.saturating_add(longest).as_nanos())
-            .bind(request_id)
-            .execute(&mut writer.connection)
-            .await
-            .doing("extend a reservation in the rate limit's ledger")?;
         Ok(())
     }
 
@@ -163,7 +158,12 @@ impl Store {
     ///
     /// # Errors
     /// Where the pause cannot be stored.
-    pub async fn pause(&self, group: &str, length: Duration, reason: &str) -> Result<BootTime, StoreError> {
+    pub async fn pause(
+        &self,
+        group: &str,
+        length: Duration,
+        reason: &str,
+    ) -> Result<BootTime, StoreError> {
         let mut writer = self.writer.lock().await;
         let now = self.clock.now();
         let until = now.boot.saturating_add(length);
@@ -188,59 +188,84 @@ impl Store {
 }
 
 /// The end of the longest pause that holds for a group; one that has passed says nothing.
-async fn not_before(connection: &mut SqliteConnection, group: &str) -> Result<Option<BootTime>, sqlx::Error> {
-    let until: Option<i64> = sqlx::query_scalar("SELECT max(not_before_ns) FROM _sync_pauses WHERE limit_group IN (?, ?)")
-        .bind(group)
-        .bind(TOKEN_GROUP)
-        .fetch_one(connection)
-        .await?;
+async fn not_before(
+    connection: &mut SqliteConnection,
+    group: &str,
+) -> Result<Option<BootTime>, sqlx::Error> {
+    let until: Option<i64> = sqlx::query_scalar(
+        "SELECT max(not_before_ns) FROM _sync_pauses WHERE limit_group IN (?, ?)",
+    )
+    .bind(group)
+    .bind(TOKEN_GROUP)
+    .fetch_one(connection)
+    .await?;
     Ok(until.map(BootTime::from_nanos))
 }
 
-async fn counts_from(connection: &mut SqliteConnection, group: &str, limit: Limit, now: Now) -> Result<Vec<BootTime>, sqlx::Error> {
+async fn counts_from(
+    connection: &mut SqliteConnection,
+    group: &str,
+    limit: Limit,
+    now: Now,
+) -> Result<Vec<BootTime>, sqlx::Error> {
     sqlx::query("DELETE FROM _sync_requests WHERE limit_group = ? AND counts_from_ns < ?")
         .bind(group)
         .bind(now.boot.saturating_sub(limit.per.max(KEPT)).as_nanos())
         .execute(&mut *connection)
         .await?;
-    let lines: Vec<i64> = sqlx::query_scalar("SELECT counts_from_ns FROM _sync_requests WHERE limit_group = ? AND counts_from_ns > ?")
-        .bind(group)
-        .bind(now.boot.saturating_sub(limit.per).as_nanos())
-        .fetch_all(connection)
-        .await?;
+    let lines: Vec<i64> = sqlx::query_scalar(
+        "SELECT counts_from_ns FROM _sync_requests WHERE limit_group = ? AND counts_from_ns > ?",
+    )
+    .bind(group)
+    .bind(now.boot.saturating_sub(limit.per).as_nanos())
+    .fetch_all(connection)
+    .await?;
     Ok(lines.into_iter().map(BootTime::from_nanos).collect())
 }
 
 /// Brings the stamps of earlier boots onto this boot's clock; from then on the wall clock may jump as it likes.
-pub(super) async fn rebase(connection: &mut SqliteConnection, now: Now, boot_id: &str) -> Result<(), StoreError> {
+pub(super) async fn rebase(
+    connection: &mut SqliteConnection,
+    now: Now,
+    boot_id: &str,
+) -> Result<(), StoreError> {
     let doing = "bring the rate limit's ledger onto this boot's clock";
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.doing(doing)?;
-    let requests = sqlx::query("SELECT request_id, counts_from_at, counts_from_ns FROM _sync_requests WHERE boot_id <> ?")
-        .bind(boot_id)
-        .fetch_all(&mut *transaction)
-        .await
-        .doing(doing)?;
+    let requests =
+        sqlx::query("SELECT request_id, counts_from_at FROM _sync_requests WHERE boot_id <> ?")
+            .bind(boot_id)
+            .fetch_all(&mut *transaction)
+            .await
+            .doing(doing)?;
     for row in requests {
-        let (request_id, at): (i64, String) = (row.try_get(0).doing(doing)?, row.try_get(1).doing(doing)?);
-        sqlx::query("UPDATE _sync_requests SET counts_from_ns = ?, boot_id = ? WHERE request_id = ?")
-            .bind(limits::rebase(now, false, BootTime::from_nanos(0), wall(&at, now)).as_nanos())
+        let (request_id, at): (i64, String) =
+            (row.try_get(0).doing(doing)?, row.try_get(1).doing(doing)?);
+        let placed = limits::rebase(now, wall(&at, now));
+        sqlx::query("UPDATE _sync_requests SET counts_from_ns = ?, counts_from_at = ?, boot_id = ? WHERE request_id = ?")
+            .bind(placed.as_nanos())
+            .bind(format_utc(wall_of(placed, now)))
             .bind(boot_id)
             .bind(request_id)
             .execute(&mut *transaction)
             .await
             .doing(doing)?;
     }
-    let pauses = sqlx::query("SELECT limit_group, not_before_at, length_ms FROM _sync_pauses WHERE boot_id <> ?")
-        .bind(boot_id)
-        .fetch_all(&mut *transaction)
-        .await
-        .doing(doing)?;
+    let pauses = sqlx::query(
+        "SELECT limit_group, not_before_at, length_ms FROM _sync_pauses WHERE boot_id <> ?",
+    )
+    .bind(boot_id)
+    .fetch_all(&mut *transaction)
+    .await
+    .doing(doing)?;
     for row in pauses {
-        let (group, at): (String, String) = (row.try_get(0).doing(doing)?, row.try_get(1).doing(doing)?);
+        let (group, at): (String, String) =
+            (row.try_get(0).doing(doing)?, row.try_get(1).doing(doing)?);
         let length: i64 = row.try_get(2).doing(doing)?;
         let length = Duration::from_millis(u64::try_from(length).unwrap_or(0));
-        sqlx::query("UPDATE _sync_pauses SET not_before_ns = ?, boot_id = ? WHERE limit_group = ?")
-            .bind(limits::rebase_pause(now, false, BootTime::from_nanos(0), wall(&at, now), length).as_nanos())
+        let placed = limits::rebase_pause(now, wall(&at, now), length);
+        sqlx::query("UPDATE _sync_pauses SET not_before_ns = ?, not_before_at = ?, boot_id = ? WHERE limit_group = ?")
+            .bind(placed.as_nanos())
+            .bind(format_utc(wall_of(placed, now)))
             .bind(boot_id)
             .bind(group)
             .execute(&mut *transaction)
@@ -253,4 +278,9 @@ pub(super) async fn rebase(connection: &mut SqliteConnection, now: Now, boot_id:
 /// A stamp of the ledger; one that somebody has spoilt counts as now.
 fn wall(stamp: &str, now: Now) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(stamp).map_or(now.wall, |stamp| stamp.with_timezone(&Utc))
+}
+
+/// The wall clock's reading at a moment of the boot clock.
+fn wall_of(moment: BootTime, now: Now) -> DateTime<Utc> {
+    now.wall + TimeDelta::nanoseconds(moment.as_nanos().saturating_sub(now.boot.as_nanos()))
 }

@@ -24,7 +24,11 @@ pub(super) fn lock_opening(database: &Path, mode: u32) -> Result<FileLock, Store
 }
 
 /// Takes the lock of one endpoint; `None` where another process holds it.
-pub(super) fn try_lock_endpoint(database: &Path, endpoint: &str, mode: u32) -> Result<Option<FileLock>, StoreError> {
+pub(super) fn try_lock_endpoint(
+    database: &Path,
+    endpoint: &str,
+    mode: u32,
+) -> Result<Option<FileLock>, StoreError> {
     let path = beside(database, &format!("-lock-{endpoint}"));
     let file = open(&path, mode)?;
     match file.try_lock() {

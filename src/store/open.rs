@@ -42,9 +42,11 @@ pub(super) async fn open(settings: &Settings) -> Result<SqliteConnection, StoreE
     let path = &settings.path;
     // Two processes that make the same file at once would each run the migrations.
     let _opening = lock::lock_opening(path, settings.mode)?;
-    make_file(path, settings.mode).map_err(|source| StoreError::Create { path: path.clone(), source })?;
+    make_file(path, settings.mode)
+        .map_err(|source| StoreError::Create { path: path.clone(), source })?;
     let opened = connect(path).await;
-    let mut connection = opened.map_err(|source| StoreError::Open { path: path.clone(), source: Cause::new(source) })?;
+    let mut connection = opened
+        .map_err(|source| StoreError::Open { path: path.clone(), source: Cause::new(source) })?;
     make_sure_it_is_ours(&mut connection, path).await?;
     prepare(&mut connection).await.doing("prepare the database")?;
     Ok(connection)
@@ -78,17 +80,23 @@ async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     Ok(connection)
 }
 
-async fn make_sure_it_is_ours(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+async fn make_sure_it_is_ours(
+    connection: &mut SqliteConnection,
+    path: &Path,
+) -> Result<(), StoreError> {
     let doing = "read the database's header";
-    let application_id: i64 =
-        sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await.doing(doing)?;
+    let application_id: i64 = sqlx::query_scalar("PRAGMA application_id")
+        .fetch_one(&mut *connection)
+        .await
+        .doing(doing)?;
     if application_id != APPLICATION_ID {
         // A crash in the very first opening leaves the migrations' own table, and nothing else.
-        let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE tbl_name <> ?")
-            .bind(MIGRATIONS_TABLE)
-            .fetch_one(&mut *connection)
-            .await
-            .doing(doing)?;
+        let tables: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE tbl_name <> ?")
+                .bind(MIGRATIONS_TABLE)
+                .fetch_one(&mut *connection)
+                .await
+                .doing(doing)?;
         if application_id != 0 || tables > 0 {
             return Err(StoreError::Foreign { path: path.to_owned() });
         }
@@ -100,7 +108,9 @@ async fn make_sure_it_is_ours(connection: &mut SqliteConnection, path: &Path) ->
         .doing("read the database's version")?;
     let known = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
     match found {
-        Some(found) if found > known => Err(StoreError::Newer { path: path.to_owned(), found, known }),
+        Some(found) if found > known => {
+            Err(StoreError::Newer { path: path.to_owned(), found, known })
+        }
         _ => Ok(()),
     }
 }
@@ -120,11 +130,20 @@ async fn prepare(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         sqlx::query(pragma).execute(&mut *connection).await?;
     }
     let migrations = MIGRATIONS.iter().map(|&(version, description, sql)| {
-        Migration::new(version, Cow::Borrowed(description), MigrationType::Simple, sql.into_sql_str(), false)
+        Migration::new(
+            version,
+            Cow::Borrowed(description),
+            MigrationType::Simple,
+            sql.into_sql_str(),
+            false,
+        )
     });
     let mut migrator = Migrator::with_migrations(migrations.collect());
     migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
-    migrator.run_direct(None, connection, false).await.map_err(|error| sqlx::Error::Migrate(Box::new(error)))
+    migrator
+        .run_direct(None, connection, false)
+        .await
+        .map_err(|error| sqlx::Error::Migrate(Box::new(error)))
 }
 
 /// Closes the connection, which also empties the write-ahead log where no other process has the file open.

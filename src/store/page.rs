@@ -15,13 +15,20 @@ use crate::rows::{ColumnType, Paths};
 const COMMIT: &str = "store a page";
 
 /// Makes an endpoint's table where there is none, or checks that the stored one is the endpoint's.
-pub(super) async fn ensure_table(writer: &mut Writer, endpoint: &str, paths: &Paths, now: &str) -> Result<(), StoreError> {
+pub(super) async fn ensure_table(
+    writer: &mut Writer,
+    endpoint: &str,
+    paths: &Paths,
+    now: &str,
+) -> Result<(), StoreError> {
     let doing = "make the endpoint's table";
     let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await.doing(doing)?;
     if let Some(table) = load(&mut transaction, endpoint).await.doing(doing)? {
-        let stored: Vec<&str> = table.key().iter().map(|column| column.json_path.as_str()).collect();
+        let stored: Vec<&str> =
+            table.key().iter().map(|column| column.json_path.as_str()).collect();
         let configured = Table::new(endpoint, paths);
-        let configured: Vec<&str> = configured.key().iter().map(|column| column.json_path.as_str()).collect();
+        let configured: Vec<&str> =
+            configured.key().iter().map(|column| column.json_path.as_str()).collect();
         if stored != configured {
             return Err(StoreError::KeyChanged {
                 table: endpoint.to_owned(),
@@ -31,11 +38,12 @@ pub(super) async fn ensure_table(writer: &mut Writer, endpoint: &str, paths: &Pa
         }
         return Ok(());
     }
-    let taken: Option<String> = sqlx::query_scalar("SELECT type FROM sqlite_schema WHERE name = ? COLLATE NOCASE")
-        .bind(endpoint)
-        .fetch_optional(&mut *transaction)
-        .await
-        .doing(doing)?;
+    let taken: Option<String> =
+        sqlx::query_scalar("SELECT type FROM sqlite_schema WHERE name = ? COLLATE NOCASE")
+            .bind(endpoint)
+            .fetch_optional(&mut *transaction)
+            .await
+            .doing(doing)?;
     if let Some(kind) = taken {
         return Err(StoreError::NameTaken { table: endpoint.to_owned(), kind });
     }
@@ -48,33 +56,51 @@ pub(super) async fn ensure_table(writer: &mut Writer, endpoint: &str, paths: &Pa
 }
 
 /// Stores a page: all of it, or nothing.
-pub(super) async fn commit(writer: &mut Writer, page: &Page<'_>, now: &str) -> Result<PageOutcome, StoreError> {
+pub(super) async fn commit(
+    writer: &mut Writer,
+    page: &Page<'_>,
+    now: &str,
+) -> Result<PageOutcome, StoreError> {
     let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await.doing(COMMIT)?;
     // Another process, or a user, may have changed the table since the last page.
-    let version: i64 = sqlx::query_scalar("PRAGMA schema_version").fetch_one(&mut *transaction).await.doing(COMMIT)?;
+    let version: i64 = sqlx::query_scalar("PRAGMA schema_version")
+        .fetch_one(&mut *transaction)
+        .await
+        .doing(COMMIT)?;
     // Taken out, and put back only after the commit: after a failure the table is read afresh.
     let known = writer.tables.remove(page.endpoint).filter(|(at, _)| *at == version);
     let mut table = match known {
         Some((_, table)) => table,
-        None => load(&mut transaction, page.endpoint).await.doing(COMMIT)?.unwrap_or_else(|| Table::new(page.endpoint, page.paths)),
+        None => load(&mut transaction, page.endpoint)
+            .await
+            .doing(COMMIT)?
+            .unwrap_or_else(|| Table::new(page.endpoint, page.paths)),
     };
     let changes = table.changes_for(page.paths, page.records);
     if !changes.is_empty() {
         change(&mut transaction, &mut table, changes, now).await?;
     }
     let stamp = upsert::Stamp { now: now.into(), run: page.run };
-    let rows = upsert::upsert(&mut transaction, &table, page.paths, page.records, &stamp).await.doing(COMMIT)?;
+    let rows = upsert::upsert(&mut transaction, &table, page.paths, page.records, &stamp)
+        .await
+        .doing(COMMIT)?;
     reject(&mut transaction, page, now).await.doing(COMMIT)?;
     count(&mut transaction, page, &rows).await.doing(COMMIT)?;
     let sweep_complete = checkpoint(&mut transaction, page, now).await.doing(COMMIT)?;
-    let version: i64 = sqlx::query_scalar("PRAGMA schema_version").fetch_one(&mut *transaction).await.doing(COMMIT)?;
+    let version: i64 = sqlx::query_scalar("PRAGMA schema_version")
+        .fetch_one(&mut *transaction)
+        .await
+        .doing(COMMIT)?;
     transaction.commit().await.doing(COMMIT)?;
     writer.tables.insert(page.endpoint.to_owned(), (version, table));
     Ok(PageOutcome { rows, sweep_complete })
 }
 
 /// Reads what `_sync_columns` says of a table; `None` where the endpoint has none yet.
-async fn load(connection: &mut SqliteConnection, endpoint: &str) -> Result<Option<Table>, sqlx::Error> {
+async fn load(
+    connection: &mut SqliteConnection,
+    endpoint: &str,
+) -> Result<Option<Table>, sqlx::Error> {
     // Where the user has dropped the table, its columns are no longer there either.
     let rows = sqlx::query(
         "SELECT column_name, json_path, c.type, json_types, key_part FROM _sync_columns AS c \
@@ -84,7 +110,10 @@ async fn load(connection: &mut SqliteConnection, endpoint: &str) -> Result<Optio
     .fetch_all(&mut *connection)
     .await?;
     if rows.is_empty() {
-        sqlx::query("DELETE FROM _sync_columns WHERE endpoint = ?").bind(endpoint).execute(connection).await?;
+        sqlx::query("DELETE FROM _sync_columns WHERE endpoint = ?")
+            .bind(endpoint)
+            .execute(connection)
+            .await?;
         return Ok(None);
     }
     let mut columns = Vec::with_capacity(rows.len());
@@ -95,9 +124,14 @@ async fn load(connection: &mut SqliteConnection, endpoint: &str) -> Result<Optio
         columns.push(Column {
             name: row.try_get(0)?,
             json_path: row.try_get(1)?,
-            column_type: ColumnType::parse(&column_type)
-                .ok_or_else(|| sqlx::Error::Decode(format!("`{column_type}` in _sync_columns is no type").into()))?,
-            json_types: json_types.split(',').filter(|json_type| !json_type.is_empty()).map(str::to_owned).collect(),
+            column_type: ColumnType::parse(&column_type).ok_or_else(|| {
+                sqlx::Error::Decode(format!("`{column_type}` in _sync_columns is no type").into())
+            })?,
+            json_types: json_types
+                .split(',')
+                .filter(|json_type| !json_type.is_empty())
+                .map(str::to_owned)
+                .collect(),
             key_part: key_part.and_then(|part| usize::try_from(part.checked_sub(1)?).ok()),
         });
     }
@@ -105,11 +139,20 @@ async fn load(connection: &mut SqliteConnection, endpoint: &str) -> Result<Optio
 }
 
 /// Carries the changes out, on the database and on `table`.
-async fn change(connection: &mut SqliteConnection, table: &mut Table, changes: Changes, now: &str) -> Result<(), StoreError> {
+async fn change(
+    connection: &mut SqliteConnection,
+    table: &mut Table,
+    changes: Changes,
+    now: &str,
+) -> Result<(), StoreError> {
     let doing = "change the endpoint's table to hold a page";
     let columns = table.columns.len() + changes.added.len() + statements::BOOKKEEPING.len();
     if columns > MAX_COLUMNS {
-        return Err(StoreError::TooManyColumns { table: table.name.clone(), columns, limit: MAX_COLUMNS });
+        return Err(StoreError::TooManyColumns {
+            table: table.name.clone(),
+            columns,
+            limit: MAX_COLUMNS,
+        });
     }
     for (index, json_types) in changes.json_types {
         if let Some(column) = table.columns.get_mut(index) {
@@ -123,14 +166,21 @@ async fn change(connection: &mut SqliteConnection, table: &mut Table, changes: C
             let Some(column) = table.columns.get_mut(index) else { continue };
             column.column_type = match (column.column_type, to) {
                 (ColumnType::Integer, ColumnType::Real)
-                    if !ddl::survives_as_real(connection, &table.name, &column.name).await.doing(doing)? =>
+                    if !ddl::survives_as_real(connection, &table.name, &column.name)
+                        .await
+                        .doing(doing)? =>
                 {
                     ColumnType::Text
                 }
                 _ => to,
             };
             update_column(connection, &table.name, column).await.doing(doing)?;
-            tracing::info!(endpoint.name = table.name, column.name = column.name, column.r#type = column.column_type.as_sql(), "a value does not fit its column: the column is rebuilt");
+            tracing::info!(
+                endpoint.name = table.name,
+                column.name = column.name,
+                column.r#type = column.column_type.as_sql(),
+                "a value does not fit its column: the column is rebuilt"
+            );
         }
         ddl::rebuild(connection, &before, table).await.doing(doing)?;
     }
@@ -142,7 +192,12 @@ async fn change(connection: &mut SqliteConnection, table: &mut Table, changes: C
     Ok(())
 }
 
-async fn record_column(connection: &mut SqliteConnection, endpoint: &str, column: &Column, now: &str) -> Result<(), sqlx::Error> {
+async fn record_column(
+    connection: &mut SqliteConnection,
+    endpoint: &str,
+    column: &Column,
+    now: &str,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO _sync_columns (endpoint, column_name, json_path, type, json_types, key_part, first_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
@@ -158,14 +213,20 @@ async fn record_column(connection: &mut SqliteConnection, endpoint: &str, column
     Ok(())
 }
 
-async fn update_column(connection: &mut SqliteConnection, endpoint: &str, column: &Column) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE _sync_columns SET type = ?, json_types = ? WHERE endpoint = ? AND column_name = ?")
-        .bind(column.column_type.as_sql())
-        .bind(joined(&column.json_types))
-        .bind(endpoint)
-        .bind(&column.name)
-        .execute(connection)
-        .await?;
+async fn update_column(
+    connection: &mut SqliteConnection,
+    endpoint: &str,
+    column: &Column,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE _sync_columns SET type = ?, json_types = ? WHERE endpoint = ? AND column_name = ?",
+    )
+    .bind(column.column_type.as_sql())
+    .bind(joined(&column.json_types))
+    .bind(endpoint)
+    .bind(&column.name)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -173,7 +234,11 @@ fn joined(json_types: &BTreeSet<String>) -> String {
     json_types.iter().map(String::as_str).collect::<Vec<_>>().join(",")
 }
 
-async fn reject(connection: &mut SqliteConnection, page: &Page<'_>, now: &str) -> Result<(), sqlx::Error> {
+async fn reject(
+    connection: &mut SqliteConnection,
+    page: &Page<'_>,
+    now: &str,
+) -> Result<(), sqlx::Error> {
     for reject in page.rejects {
         let digest = blake3::hash(format!("{}\0{}", reject.reason, reject.record).as_bytes());
         sqlx::query(
@@ -192,7 +257,11 @@ async fn reject(connection: &mut SqliteConnection, page: &Page<'_>, now: &str) -
     Ok(())
 }
 
-async fn count(connection: &mut SqliteConnection, page: &Page<'_>, rows: &RowCounts) -> Result<(), sqlx::Error> {
+async fn count(
+    connection: &mut SqliteConnection,
+    page: &Page<'_>,
+    rows: &RowCounts,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE _sync_endpoint_runs SET pages = pages + 1, requests = requests + ?, waited_ms = waited_ms + ?, rows_new = rows_new + ?, rows_changed = rows_changed + ?, \
          rows_unchanged = rows_unchanged + ?, rejected = rejected + ? WHERE run_id = ? AND endpoint = ?",
@@ -211,7 +280,11 @@ async fn count(connection: &mut SqliteConnection, page: &Page<'_>, rows: &RowCou
 }
 
 /// Moves the slice's checkpoint on; with the last page of the last slice the sweep is complete.
-async fn checkpoint(connection: &mut SqliteConnection, page: &Page<'_>, now: &str) -> Result<bool, sqlx::Error> {
+async fn checkpoint(
+    connection: &mut SqliteConnection,
+    page: &Page<'_>,
+    now: &str,
+) -> Result<bool, sqlx::Error> {
     let (state, finished_at) = match page.checkpoint {
         Checkpoint::Next(state) => (Some(state), None),
         Checkpoint::Complete => (None, Some(now)),
@@ -244,4 +317,3 @@ async fn checkpoint(connection: &mut SqliteConnection, page: &Page<'_>, now: &st
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
-

@@ -24,12 +24,18 @@ pub struct Grid {
 /// Where the file cannot be opened or the statement fails.
 pub async fn query(path: &Path, sql: &str) -> Result<Grid, StoreError> {
     let open = |source| StoreError::Open { path: path.to_owned(), source: Cause::new(source) };
-    let options = SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging();
+    let options =
+        SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging();
     let mut connection = options.connect().await.map_err(open)?;
     let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await;
     connection.close().await.map_err(open)?;
-    let rows = rows.map_err(|source| StoreError::Sql { doing: "answer the query", source: Cause::new(source) })?;
-    let columns = rows.first().map(|row| row.columns().iter().map(|column| column.name().to_owned()).collect());
+    let rows = rows.map_err(|source| StoreError::Sql {
+        doing: "answer the query",
+        source: Cause::new(source),
+    })?;
+    let columns = rows
+        .first()
+        .map(|row| row.columns().iter().map(|column| column.name().to_owned()).collect());
     Ok(Grid { columns: columns.unwrap_or_default(), rows: rows.iter().map(texts).collect() })
 }
 

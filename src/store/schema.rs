@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::rows::{self, ColumnType, Paths, PathId, Record};
+use crate::rows::{self, ColumnType, PathId, Paths, Record};
 
 /// SQLite's own limit (`SQLITE_MAX_COLUMN`).
 pub(super) const MAX_COLUMNS: usize = 2000;
@@ -65,7 +65,8 @@ impl Table {
 
     /// The key's columns in the key's order.
     pub(super) fn key(&self) -> Vec<&Column> {
-        let mut key: Vec<&Column> = self.columns.iter().filter(|column| column.key_part.is_some()).collect();
+        let mut key: Vec<&Column> =
+            self.columns.iter().filter(|column| column.key_part.is_some()).collect();
         key.sort_by_key(|column| column.key_part);
         key
     }
@@ -102,7 +103,11 @@ impl Table {
                     name: self.free_name(&changes.added, paths.column_name(path)),
                     json_path: paths.json_path(path).to_owned(),
                     column_type: needed,
-                    json_types: need.json_types.iter().map(|&json_type| json_type.to_owned()).collect(),
+                    json_types: need
+                        .json_types
+                        .iter()
+                        .map(|&json_type| json_type.to_owned())
+                        .collect(),
                     key_part: None,
                 }),
                 Some((index, column)) => {
@@ -110,7 +115,8 @@ impl Table {
                         changes.rebuilt.push((index, needed));
                     }
                     let mut json_types = column.json_types.clone();
-                    json_types.extend(need.json_types.iter().map(|&json_type| json_type.to_owned()));
+                    json_types
+                        .extend(need.json_types.iter().map(|&json_type| json_type.to_owned()));
                     if json_types != column.json_types {
                         changes.json_types.push((index, json_types));
                     }
@@ -128,10 +134,16 @@ struct Need {
     json_types: Vec<&'static str>,
 }
 
-fn needs(table: &Table, columns: &[Option<usize>], paths: &Paths, records: &[Record<'_>]) -> Vec<Need> {
+fn needs(
+    table: &Table,
+    columns: &[Option<usize>],
+    paths: &Paths,
+    records: &[Record<'_>],
+) -> Vec<Need> {
     let mut needs: Vec<Need> = (0..paths.len())
         .map(|index| {
-            let stored = columns.get(index).copied().flatten().and_then(|column| table.columns.get(column));
+            let stored =
+                columns.get(index).copied().flatten().and_then(|column| table.columns.get(column));
             let declared = paths.declared_type(path_id(index));
             let column_type = match stored {
                 Some(column) if column.json_types.is_empty() => declared,
@@ -147,7 +159,10 @@ fn needs(table: &Table, columns: &[Option<usize>], paths: &Paths, records: &[Rec
     for (path, value) in records.iter().flat_map(|record| &record.fields) {
         let Some(need) = needs.get_mut(path.0 as usize) else { continue };
         let present = need.column_type.or_else(|| paths.declared_type(*path));
-        let needed = present.map_or_else(|| ColumnType::of(value), |present| if present.fits(value) { present } else { present.widen(value) });
+        let needed = present.map_or_else(
+            || ColumnType::of(value),
+            |present| if present.fits(value) { present } else { present.widen(value) },
+        );
         widened |= need.column_type.is_some_and(|before| before != needed);
         need.column_type = Some(needed);
         let json_type = value.json_type();
@@ -173,5 +188,7 @@ fn hold_every_value(needs: &mut [Need], records: &[Record<'_>]) {
 }
 
 fn path_id(index: usize) -> PathId {
-    PathId(u32::try_from(index).expect("a page's paths are far fewer than 2^32: its body is bounded"))
+    PathId(
+        u32::try_from(index).expect("a page's paths are far fewer than 2^32: its body is bounded"),
+    )
 }

@@ -17,7 +17,10 @@ pub(super) fn quoted(name: &str) -> String {
 }
 
 /// Adds a value to a statement's arguments.
-pub(super) fn bind<'t, T: Encode<'t, Sqlite> + Type<Sqlite>>(arguments: &mut SqliteArguments, value: T) -> Result<(), sqlx::Error> {
+pub(super) fn bind<'t, T: Encode<'t, Sqlite> + Type<Sqlite>>(
+    arguments: &mut SqliteArguments,
+    value: T,
+) -> Result<(), sqlx::Error> {
     arguments.add(value).map_err(sqlx::Error::Encode)
 }
 

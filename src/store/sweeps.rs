@@ -74,13 +74,15 @@ impl Store {
         let mut writer = self.writer.lock().await;
         let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await.doing(doing)?;
         let sweep = open(&mut transaction, endpoint, fingerprint, plan, &now).await.doing(doing)?;
-        sqlx::query("UPDATE _sync_endpoint_runs SET sweep_id = ? WHERE run_id = ? AND endpoint = ?")
-            .bind(sweep.id.0)
-            .bind(run.0)
-            .bind(endpoint)
-            .execute(&mut *transaction)
-            .await
-            .doing(doing)?;
+        sqlx::query(
+            "UPDATE _sync_endpoint_runs SET sweep_id = ? WHERE run_id = ? AND endpoint = ?",
+        )
+        .bind(sweep.id.0)
+        .bind(run.0)
+        .bind(endpoint)
+        .execute(&mut *transaction)
+        .await
+        .doing(doing)?;
         transaction.commit().await.doing(doing)?;
         Ok(sweep)
     }
@@ -96,12 +98,18 @@ impl Store {
     }
 }
 
-async fn supersede(connection: &mut SqliteConnection, sweep: i64, now: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE _sync_sweeps SET finished_at = ?, result = 'superseded' WHERE sweep_id = ?")
-        .bind(now)
-        .bind(sweep)
-        .execute(connection)
-        .await?;
+async fn supersede(
+    connection: &mut SqliteConnection,
+    sweep: i64,
+    now: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE _sync_sweeps SET finished_at = ?, result = 'superseded' WHERE sweep_id = ?",
+    )
+    .bind(now)
+    .bind(sweep)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -112,10 +120,12 @@ async fn open(
     plan: &[Bounds],
     now: &str,
 ) -> Result<Sweep, sqlx::Error> {
-    let left = sqlx::query("SELECT sweep_id, fingerprint FROM _sync_sweeps WHERE endpoint = ? AND finished_at IS NULL")
-        .bind(endpoint)
-        .fetch_optional(&mut *connection)
-        .await?;
+    let left = sqlx::query(
+        "SELECT sweep_id, fingerprint FROM _sync_sweeps WHERE endpoint = ? AND finished_at IS NULL",
+    )
+    .bind(endpoint)
+    .fetch_optional(&mut *connection)
+    .await?;
     let Some(left) = left else {
         return begin(connection, endpoint, fingerprint, plan, Origin::New, now).await;
     };
@@ -125,7 +135,8 @@ async fn open(
         return Ok(Sweep { id: SweepId(id), slices, origin: Origin::Resumed });
     }
     supersede(connection, id, now).await?;
-    begin(connection, endpoint, fingerprint, plan, Origin::Replaced { fingerprint: made_with }, now).await
+    begin(connection, endpoint, fingerprint, plan, Origin::Replaced { fingerprint: made_with }, now)
+        .await
 }
 
 async fn begin(
@@ -136,12 +147,14 @@ async fn begin(
     origin: Origin,
     now: &str,
 ) -> Result<Sweep, sqlx::Error> {
-    let inserted = sqlx::query("INSERT INTO _sync_sweeps (endpoint, fingerprint, started_at) VALUES (?, ?, ?)")
-        .bind(endpoint)
-        .bind(fingerprint)
-        .bind(now)
-        .execute(&mut *connection)
-        .await?;
+    let inserted = sqlx::query(
+        "INSERT INTO _sync_sweeps (endpoint, fingerprint, started_at) VALUES (?, ?, ?)",
+    )
+    .bind(endpoint)
+    .bind(fingerprint)
+    .bind(now)
+    .execute(&mut *connection)
+    .await?;
     let id = inserted.last_insert_rowid();
     for (number, bounds) in (0_i64..).zip(plan) {
         sqlx::query("INSERT INTO _sync_checkpoints (sweep_id, slice, lower, upper, updated_at) VALUES (?, ?, ?, ?, ?)")
@@ -157,7 +170,10 @@ async fn begin(
     Ok(Sweep { id: SweepId(id), slices, origin })
 }
 
-async fn unfinished(connection: &mut SqliteConnection, sweep: i64) -> Result<Vec<Slice>, sqlx::Error> {
+async fn unfinished(
+    connection: &mut SqliteConnection,
+    sweep: i64,
+) -> Result<Vec<Slice>, sqlx::Error> {
     let rows = sqlx::query(
         "SELECT slice, lower, upper, state, pages FROM _sync_checkpoints WHERE sweep_id = ? AND finished_at IS NULL ORDER BY slice",
     )

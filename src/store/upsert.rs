@@ -1,11 +1,15 @@
 //! The guarded upsert of a page: finds out which rows are new or differ, and writes only those.
 
-use std::{borrow::Cow, collections::{HashMap, hash_map::Entry}, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteArguments};
 
 use super::{
-    RunId, RowCounts,
+    RowCounts, RunId,
     schema::Table,
     statements::{self, bind, places, quoted},
 };
@@ -91,7 +95,11 @@ fn last_of_each_key<'p>(
     for record in records {
         let row = row_values(table, &columns, record);
         // The key's parts come first in a record.
-        let values = record.fields.iter().zip(&key).filter_map(|((_, value), column)| value.to_sql(column.column_type));
+        let values = record
+            .fields
+            .iter()
+            .zip(&key)
+            .filter_map(|((_, value), column)| value.to_sql(column.column_type));
         match by_key.entry(values.map(KeyValue::from).collect()) {
             Entry::Vacant(entry) => {
                 entry.insert(rows.len());
@@ -115,18 +123,33 @@ fn last_of_each_key<'p>(
 
 /// The places of the key's parts among the table's columns, in the key's order.
 fn key_positions(table: &Table) -> Vec<usize> {
-    let mut key: Vec<_> = table.columns.iter().enumerate().filter_map(|(position, column)| Some((column.key_part?, position))).collect();
+    let mut key: Vec<_> = table
+        .columns
+        .iter()
+        .enumerate()
+        .filter_map(|(position, column)| Some((column.key_part?, position)))
+        .collect();
     key.sort_unstable();
     key.into_iter().map(|(_, position)| position).collect()
 }
 
-fn row_values<'p>(table: &Table, columns: &[Option<usize>], record: &'p Record<'_>) -> RowValues<'p> {
+fn row_values<'p>(
+    table: &Table,
+    columns: &[Option<usize>],
+    record: &'p Record<'_>,
+) -> RowValues<'p> {
     let mut values: Vec<Option<SqlValue<'p>>> = Vec::new();
     values.resize_with(table.columns.len(), || None);
     for (path, value) in &record.fields {
         let position = columns.get(path.0 as usize).copied().flatten();
-        if let Some((column, place)) = position.and_then(|position| Some((table.columns.get(position)?, values.get_mut(position)?))) {
-            *place = Some(value.to_sql(column.column_type).expect("the table was changed to hold every value of the page"));
+        if let Some((column, place)) = position
+            .and_then(|position| Some((table.columns.get(position)?, values.get_mut(position)?)))
+        {
+            *place = Some(
+                value
+                    .to_sql(column.column_type)
+                    .expect("the table was changed to hold every value of the page"),
+            );
         }
     }
     RowValues { hash: record.hash, values }
@@ -158,8 +181,12 @@ async fn look_up(
     rows: &[RowValues<'_>],
 ) -> Result<Vec<Option<Stored>>, sqlx::Error> {
     let key = key_positions(table);
-    let conditions: Vec<String> =
-        table.key().iter().enumerate().map(|(part, column)| format!("t.{} = k.column{}", quoted(&column.name), part + 2)).collect();
+    let conditions: Vec<String> = table
+        .key()
+        .iter()
+        .enumerate()
+        .map(|(part, column)| format!("t.{} = k.column{}", quoted(&column.name), part + 2))
+        .collect();
     // CROSS JOIN fixes the order: for each key given, one search in the key's index.
     let sql = format!(
         "SELECT k.column1, t._hash, t._deleted_at IS NOT NULL, t._run_id FROM (VALUES {}) AS k CROSS JOIN {} AS t WHERE {}",
@@ -169,7 +196,10 @@ async fn look_up(
     );
     let mut arguments = SqliteArguments::default();
     for (ordinal, row) in rows.iter().enumerate() {
-        bind(&mut arguments, i64::try_from(ordinal).expect("a statement looks up some hundred keys"))?;
+        bind(
+            &mut arguments,
+            i64::try_from(ordinal).expect("a statement looks up some hundred keys"),
+        )?;
         for &position in &key {
             bind_value(&mut arguments, row.values.get(position).and_then(Option::as_ref))?;
         }
@@ -178,8 +208,11 @@ async fn look_up(
     stored.resize_with(rows.len(), || None);
     for row in sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await? {
         let ordinal: i64 = row.try_get(0)?;
-        let found = Stored { hash: row.try_get(1)?, deleted: row.try_get(2)?, run: RunId(row.try_get(3)?) };
-        if let Some(place) = usize::try_from(ordinal).ok().and_then(|ordinal| stored.get_mut(ordinal)) {
+        let found =
+            Stored { hash: row.try_get(1)?, deleted: row.try_get(2)?, run: RunId(row.try_get(3)?) };
+        if let Some(place) =
+            usize::try_from(ordinal).ok().and_then(|ordinal| stored.get_mut(ordinal))
+        {
             *place = Some(found);
         }
     }
@@ -192,7 +225,8 @@ async fn write(
     rows: &[&RowValues<'_>],
     stamp: &Stamp,
 ) -> Result<(), sqlx::Error> {
-    let mut columns: Vec<String> = table.columns.iter().map(|column| quoted(&column.name)).collect();
+    let mut columns: Vec<String> =
+        table.columns.iter().map(|column| quoted(&column.name)).collect();
     let key: Vec<String> = table.key().iter().map(|column| quoted(&column.name)).collect();
     // A row that comes back keeps the time when it was first seen, and loses its tombstone.
     let updated: Vec<String> = columns
@@ -226,7 +260,10 @@ async fn write(
     Ok(())
 }
 
-fn bind_value(arguments: &mut SqliteArguments, value: Option<&SqlValue<'_>>) -> Result<(), sqlx::Error> {
+fn bind_value(
+    arguments: &mut SqliteArguments,
+    value: Option<&SqlValue<'_>>,
+) -> Result<(), sqlx::Error> {
     match value {
         None => bind(arguments, None::<i64>),
         Some(SqlValue::Integer(value)) => bind(arguments, *value),

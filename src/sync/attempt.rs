@@ -7,11 +7,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{
-    EndpointSettings, Event, Pause, Wait,
-    error::EndpointError,
-    runner::Shared,
-};
+use super::{EndpointSettings, Event, Pause, Wait, error::EndpointError, runner::Shared};
 use crate::{
     api::{
         classify::{Limited, Problem, Verdict, classify},
@@ -27,8 +23,13 @@ use crate::{
 /// So often in a row may the rate limit refuse a request before the endpoint is left to the next run.
 const REFUSALS: u32 = 10;
 
-/// A token that is not at hand by then has been asked for: the request's time is counted anew.
-pub(super) const TOKEN_AT_HAND: Duration = Duration::from_secs(1);
+/// A reservation is sent within this time or not at all: the request's own time counts from it, and a machine that was
+/// suspended meanwhile must not send what the ledger no longer counts.
+pub(super) const SENT_WITHIN: Duration = Duration::from_secs(1);
+
+/// The ledger is looked at anew this often during a wait: a request that was on its way frees its slot earlier than it was
+/// reserved for, and another process may free or take one.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// So many redirects are followed for one request; each is a request of the budget.
 const REDIRECTS: u32 = 5;
@@ -77,7 +78,12 @@ pub(super) struct Requester<'r> {
 }
 
 impl<'r> Requester<'r> {
-    pub(super) fn new(shared: &'r Shared, endpoint: &'r EndpointSettings, run: RunId, stop: &'r CancellationToken) -> Self {
+    pub(super) fn new(
+        shared: &'r Shared,
+        endpoint: &'r EndpointSettings,
+        run: RunId,
+        stop: &'r CancellationToken,
+    ) -> Self {
         Self {
             shared,
             endpoint,
@@ -126,16 +132,22 @@ impl<'r> Requester<'r> {
                     return Err(EndpointError::Unauthorized { page: self.page, problem }.into());
                 }
                 Verdict::Unauthorized(_) => self.reauthorized = true,
-                Verdict::Transient(problem) => self.try_again(EndpointError::Http { page: self.page, problem }).await?,
+                Verdict::Transient(problem) => {
+                    self.try_again(EndpointError::Http { page: self.page, problem }).await?
+                }
                 Verdict::Redirect(to) => {
                     redirects += 1;
                     if redirects > REDIRECTS {
-                        return Err(EndpointError::Redirects { page: self.page, limit: REDIRECTS }.into());
+                        return Err(
+                            EndpointError::Redirects { page: self.page, limit: REDIRECTS }.into()
+                        );
                     }
                     url = to;
                 }
                 Verdict::RedirectElsewhere { problem, to } => {
-                    return Err(EndpointError::RedirectElsewhere { page: self.page, problem, to }.into());
+                    return Err(
+                        EndpointError::RedirectElsewhere { page: self.page, problem, to }.into()
+                    );
                 }
             }
         }
@@ -149,34 +161,53 @@ impl<'r> Requester<'r> {
             () = self.stop.cancelled() => return Err(Halt::Paused(Pause::Stopped)),
             turn = turn.lock() => turn,
         };
-        let asker = Asker { group: &self.endpoint.group, endpoint: &self.endpoint.name, run: Some(self.run) };
+        let asker = Asker {
+            group: &self.endpoint.group,
+            endpoint: &self.endpoint.name,
+            run: Some(self.run),
+        };
+        let mut told = None;
         loop {
             if self.stop.is_cancelled() {
                 return Err(Halt::Paused(Pause::Stopped));
             }
-            match self.shared.store.reserve(asker, self.endpoint.limit, self.shared.longest_request).await? {
+            match self
+                .shared
+                .store
+                .reserve(asker, self.endpoint.limit, self.shared.longest_request)
+                .await?
+            {
                 Reserved::Granted(reservation) => return Ok(reservation),
                 Reserved::Wait { until, paused } => {
-                    let reason = if paused { Wait::Pause } else { Wait::Limit };
-                    self.wait_for_slot(until, reason).await?;
+                    if told.is_none_or(|told| told < until) {
+                        told = Some(until);
+                        self.tell_wait(until, paused)?;
+                    }
+                    self.wait_for_slot(until).await?;
                 }
             }
         }
     }
 
-    async fn wait_for_slot(&mut self, until: BootTime, reason: Wait<'_>) -> Result<(), Halt> {
-        let started = self.shared.clock.now().boot;
-        let length = until.since(started);
+    /// Tells of a wait, unless it is so long that it is left to the next run.
+    fn tell_wait(&self, until: BootTime, paused: bool) -> Result<(), Halt> {
+        let length = until.since(self.shared.clock.now().boot);
         if length > self.shared.max_wait {
             return Err(Halt::Paused(Pause::Wait(length)));
         }
-        self.wait(until, length, reason).await?;
-        self.effort.waited += self.shared.clock.now().boot.since(started);
+        let reason = if paused { Wait::Pause } else { Wait::Limit };
+        self.shared.tell(&Event::Waiting { endpoint: &self.endpoint.name, length, reason });
         Ok(())
     }
 
-    async fn wait(&self, until: BootTime, length: Duration, reason: Wait<'_>) -> Result<(), Halt> {
-        self.shared.tell(&Event::Waiting { endpoint: &self.endpoint.name, length, reason });
+    async fn wait_for_slot(&mut self, until: BootTime) -> Result<(), Halt> {
+        let started = self.shared.clock.now().boot;
+        let result = self.wait(until.min(started.saturating_add(LOOK_AGAIN))).await;
+        self.effort.waited += self.shared.clock.now().boot.since(started);
+        result
+    }
+
+    async fn wait(&self, until: BootTime) -> Result<(), Halt> {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Halt::Paused(Pause::Stopped)),
@@ -185,7 +216,11 @@ impl<'r> Requester<'r> {
     }
 
     /// Sends one request, with a token that is taken now: it must not grow old in a wait. `None`: it is to be tried again.
-    async fn exchange(&mut self, reservation: Reservation, url: &Url) -> Result<Option<Response>, Halt> {
+    async fn exchange(
+        &mut self,
+        reservation: Reservation,
+        url: &Url,
+    ) -> Result<Option<Response>, Halt> {
         let started = self.shared.clock.now().boot;
         let token = match self.shared.client.access_token(started).await {
             Ok(token) => token,
@@ -195,8 +230,10 @@ impl<'r> Requester<'r> {
                 return self.no_token(error).await.map(|()| None);
             }
         };
-        if self.shared.clock.now().boot.since(started) > TOKEN_AT_HAND {
-            self.shared.store.extend(&reservation, self.shared.longest_request).await?;
+        if self.shared.clock.now().boot.since(started) > SENT_WITHIN {
+            // The token had to be asked for: it is at hand for the next reservation.
+            self.shared.store.release(reservation).await?;
+            return Ok(None);
         }
         let response = self.send(reservation, url, &token).await;
         self.tried_for += self.shared.clock.now().boot.since(started);
@@ -260,7 +297,11 @@ impl<'r> Requester<'r> {
             "the API refuses by its rate limit"
         );
         self.shared.store.pause(group, length, &limited.message).await?;
-        if self.refusals >= REFUSALS { Err(Halt::Paused(Pause::Refused(self.refusals))) } else { Ok(()) }
+        if self.refusals >= REFUSALS {
+            Err(Halt::Paused(Pause::Refused(self.refusals)))
+        } else {
+            Ok(())
+        }
     }
 
     /// Waits before the next try, or gives up where the failure is not worth one, or has lasted too long.
@@ -268,7 +309,12 @@ impl<'r> Requester<'r> {
         let delay = if error.retry() { self.retry.next_delay(self.tried_for) } else { None };
         let Some(delay) = delay else { return Err(error.into()) };
         let until = self.shared.clock.now().boot.saturating_add(delay);
-        self.wait(until, delay, Wait::Retry(&error)).await?;
+        self.shared.tell(&Event::Waiting {
+            endpoint: &self.endpoint.name,
+            length: delay,
+            reason: Wait::Retry(&error),
+        });
+        self.wait(until).await?;
         self.tried_for += delay;
         Ok(())
     }

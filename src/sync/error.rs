@@ -2,7 +2,8 @@
 
 use crate::{
     api::{
-        classify::Problem, page::PageError, pagination::ListingError, token::TokenError, transport::TransportError,
+        classify::Problem, page::PageError, pagination::ListingError, token::TokenError,
+        transport::TransportError,
     },
     store::StoreError,
 };
@@ -33,7 +34,9 @@ pub enum EndpointError {
         problem: Problem,
     },
     /// The token was refused, and a new one too.
-    #[error("page {page}: a new access token was refused too ({problem}): has the client been disabled, or is `api.scope` wrong?")]
+    #[error(
+        "page {page}: a new access token was refused too ({problem}): has the client been disabled, or is `api.scope` wrong?"
+    )]
     Unauthorized {
         /// The page, from 1.
         page: u64,
@@ -49,7 +52,9 @@ pub enum EndpointError {
         limit: u32,
     },
     /// The API sends the request to another origin, which must not get the token.
-    #[error("page {page}: redirected to {to}, which is not of `api.base_url`'s origin and does not get the token: is `api.base_url` right?")]
+    #[error(
+        "page {page}: redirected to {to}, which is not of `api.base_url`'s origin and does not get the token: is `api.base_url` right?"
+    )]
     RedirectElsewhere {
         /// The page, from 1.
         page: u64,
@@ -118,7 +123,9 @@ impl EndpointError {
         match self {
             Self::Token(error) => error.retry(),
             Self::Transport { source, .. } => source.retry(),
-            Self::Http { problem, .. } => problem.status.is_server_error() || matches!(problem.status.as_u16(), 408 | 425),
+            Self::Http { problem, .. } => {
+                problem.status.is_server_error() || matches!(problem.status.as_u16(), 408 | 425)
+            }
             Self::Page { source, .. } => source.retry(),
             Self::Store(_)
             | Self::Unauthorized { .. }

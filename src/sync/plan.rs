@@ -14,10 +14,13 @@ pub(super) fn slices(_endpoint: &EndpointSettings) -> Vec<Bounds> {
 pub(super) fn fingerprint(endpoint: &EndpointSettings) -> String {
     let paths = |paths: &[FieldPath]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
     let transforms = &endpoint.transforms;
-    let types: Vec<_> = transforms.types.iter().map(|(path, to)| format!("{path}={}", to.as_sql())).collect();
+    let types: Vec<_> =
+        transforms.types.iter().map(|(path, to)| format!("{path}={}", to.as_sql())).collect();
     let pagination = match &endpoint.pagination {
         Style::None => json!("none"),
-        Style::Page { page_param, size, first } => json!({ "page_param": page_param, "size": size, "first": first }),
+        Style::Page { page_param, size, first } => {
+            json!({ "page_param": page_param, "size": size, "first": first })
+        }
         Style::Cursor { param, next } => json!({ "param": param, "next": next.to_string() }),
     };
     json!({

@@ -102,7 +102,9 @@ pub enum Pause {
     #[error("the rate limit asks for a wait of {}, longer than `rate_limit.max_wait`; the next run goes on", seconds(*.0))]
     Wait(Duration),
     /// The API refuses every request by its rate limit.
-    #[error("refused by the rate limit {0} times in a row; the next run goes on. Does something else use the same client, or is the limit lower than `rate_limit` says?")]
+    #[error(
+        "refused by the rate limit {0} times in a row; the next run goes on. Does something else use the same client, or is the limit lower than `rate_limit` says?"
+    )]
     Refused(u32),
     /// Another process is at work on the endpoint.
     #[error("another process is syncing this endpoint")]

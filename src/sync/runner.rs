@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
-    EndpointReport, EndpointSettings, Ending, Event, JobReport, JobSettings, Pause, Settings,
-    attempt::{Halt, TOKEN_AT_HAND},
+    Ending, EndpointReport, EndpointSettings, Event, JobReport, JobSettings, Pause, Settings,
+    attempt::{Halt, SENT_WITHIN},
     error::EndpointError,
     sweep::{self, Progress},
 };
@@ -34,7 +34,7 @@ pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) clock: Clock,
     pub(super) max_wait: Duration,
-    /// The longest that a request may take from its reservation to its end, where its token is at hand.
+    /// The longest that a request may take from its reservation to its end.
     pub(super) longest_request: Duration,
     max_elapsed: Duration,
     watcher: Watcher,
@@ -60,13 +60,37 @@ impl Shared {
 
 impl Runner {
     /// Puts a runner together.
-    pub fn new(settings: Settings, client: Client, store: Store, clock: Clock, watcher: Watcher) -> Self {
-        let longest_request = client.settings().timeout.saturating_add(TOKEN_AT_HAND);
+    pub fn new(
+        settings: Settings,
+        client: Client,
+        store: Store,
+        clock: Clock,
+        watcher: Watcher,
+    ) -> Self {
+        let longest_request = client.settings().timeout.saturating_add(SENT_WITHIN);
         let max_elapsed = client.settings().max_elapsed;
-        let turns = settings.endpoints.iter().map(|endpoint| (endpoint.group.clone(), Arc::default())).collect();
-        let busy = settings.endpoints.iter().map(|endpoint| (endpoint.name.clone(), Mutex::default())).collect();
+        let turns = settings
+            .endpoints
+            .iter()
+            .map(|endpoint| (endpoint.group.clone(), Arc::default()))
+            .collect();
+        let busy = settings
+            .endpoints
+            .iter()
+            .map(|endpoint| (endpoint.name.clone(), Mutex::default()))
+            .collect();
         let max_wait = settings.max_wait;
-        let shared = Shared { client, store, clock, max_wait, longest_request, max_elapsed, watcher, turns, busy };
+        let shared = Shared {
+            client,
+            store,
+            clock,
+            max_wait,
+            longest_request,
+            max_elapsed,
+            watcher,
+            turns,
+            busy,
+        };
         Self { shared, settings }
     }
 
@@ -79,23 +103,42 @@ impl Runner {
     ///
     /// # Errors
     /// Where not even the run's start can be recorded; everything else is in the report.
-    pub async fn run(&self, job: &JobSettings, trigger: Trigger, stop: &CancellationToken) -> Result<JobReport, StoreError> {
+    pub async fn run(
+        &self,
+        job: &JobSettings,
+        trigger: Trigger,
+        stop: &CancellationToken,
+    ) -> Result<JobReport, StoreError> {
         let run = self.shared.store.begin_run(&job.name, trigger).await?;
-        let endpoints = job.endpoints.iter().filter_map(|name| self.settings.endpoints.iter().find(|endpoint| endpoint.name == *name));
+        let endpoints = job.endpoints.iter().filter_map(|name| {
+            self.settings.endpoints.iter().find(|endpoint| endpoint.name == *name)
+        });
         let runs = endpoints.map(|endpoint| {
-            let span = tracing::info_span!("endpoint", run.id = run.0, endpoint.name = endpoint.name);
+            let span =
+                tracing::info_span!("endpoint", run.id = run.0, endpoint.name = endpoint.name);
             self.run_endpoint(endpoint, run, stop).instrument(span)
         });
-        let mut report = JobReport { job: job.name.clone(), run, endpoints: join_all(runs).await, journal: None };
+        let mut report = JobReport {
+            job: job.name.clone(),
+            run,
+            endpoints: join_all(runs).await,
+            journal: None,
+        };
         report.journal = self.shared.store.finish_run(run, report.result()).await.err();
         Ok(report)
     }
 
-    async fn run_endpoint(&self, endpoint: &EndpointSettings, run: RunId, stop: &CancellationToken) -> EndpointReport {
+    async fn run_endpoint(
+        &self,
+        endpoint: &EndpointSettings,
+        run: RunId,
+        stop: &CancellationToken,
+    ) -> EndpointReport {
         let started = self.shared.clock.now().boot;
         let mut progress = Progress::default();
         // A fault of this program in one endpoint must not take the others down.
-        let caught = AssertUnwindSafe(self.locked(endpoint, run, stop, &mut progress)).catch_unwind().await;
+        let caught =
+            AssertUnwindSafe(self.locked(endpoint, run, stop, &mut progress)).catch_unwind().await;
         let ending = match caught {
             Ok(Ok(())) => Ending::Ok,
             Ok(Err(Halt::Paused(pause))) => Ending::Paused(pause),
@@ -121,7 +164,12 @@ impl Runner {
         report
     }
 
-    async fn record(&self, report: &EndpointReport, run: RunId, progress: &Progress) -> Result<(), StoreError> {
+    async fn record(
+        &self,
+        report: &EndpointReport,
+        run: RunId,
+        progress: &Progress,
+    ) -> Result<(), StoreError> {
         let message = match &report.ending {
             Ending::Ok => None,
             Ending::Paused(pause) => Some(pause.to_string()),
@@ -137,8 +185,18 @@ impl Runner {
     }
 
     /// Sweeps the endpoint once nobody else does.
-    async fn locked(&self, endpoint: &EndpointSettings, run: RunId, stop: &CancellationToken, progress: &mut Progress) -> Result<(), Halt> {
-        let busy = self.shared.busy.get(&endpoint.name).expect("every endpoint of the settings has an entry");
+    async fn locked(
+        &self,
+        endpoint: &EndpointSettings,
+        run: RunId,
+        stop: &CancellationToken,
+        progress: &mut Progress,
+    ) -> Result<(), Halt> {
+        let busy = self
+            .shared
+            .busy
+            .get(&endpoint.name)
+            .expect("every endpoint of the settings has an entry");
         let _busy = tokio::select! {
             biased;
             () = stop.cancelled() => return Err(Halt::Paused(Pause::Stopped)),

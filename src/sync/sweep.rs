@@ -17,7 +17,9 @@ use crate::{
         pagination::{Seen, State, Step, Style},
     },
     rows::Flattener,
-    store::{Checkpoint, Effort, Origin, Page, RejectedRecord, RowCounts, RunId, Slice, Sweep, SweepId},
+    store::{
+        Checkpoint, Effort, Origin, Page, RejectedRecord, RowCounts, RunId, Slice, Sweep, SweepId,
+    },
 };
 
 /// What a sweep has done in this run so far; it stays true however the sweep ends.
@@ -87,7 +89,11 @@ impl Sweeper<'_> {
     async fn open(&self) -> Result<Sweep, Halt> {
         let fingerprint = plan::fingerprint(self.endpoint);
         let slices = plan::slices(self.endpoint);
-        let sweep = self.shared.store.open_sweep(self.run, &self.endpoint.name, &fingerprint, &slices).await?;
+        let sweep = self
+            .shared
+            .store
+            .open_sweep(self.run, &self.endpoint.name, &fingerprint, &slices)
+            .await?;
         match &sweep.origin {
             Origin::New => {}
             Origin::Resumed => {
@@ -96,7 +102,11 @@ impl Sweeper<'_> {
             }
             Origin::Replaced { fingerprint: before } => {
                 let changed = plan::differences(before, &fingerprint).join(", ");
-                tracing::info!(endpoint.name = self.endpoint.name, changed, "the configuration has changed since the last run was interrupted: the sweep starts over");
+                tracing::info!(
+                    endpoint.name = self.endpoint.name,
+                    changed,
+                    "the configuration has changed since the last run was interrupted: the sweep starts over"
+                );
             }
         }
         Ok(sweep)
@@ -113,7 +123,8 @@ impl Sweeper<'_> {
 
     async fn slice(&mut self, sweep: SweepId, slice: &Slice) -> Result<Swept, Halt> {
         let style = &self.endpoint.pagination;
-        let stored: Option<State> = slice.state.as_deref().and_then(|state| serde_json::from_str(state).ok());
+        let stored: Option<State> =
+            slice.state.as_deref().and_then(|state| serde_json::from_str(state).ok());
         let resumed = stored.is_some();
         let mut state = stored.unwrap_or_else(|| style.start());
         let mut number = slice.pages + 1;
@@ -130,11 +141,17 @@ impl Sweeper<'_> {
                         self.commit(sweep, slice.number, &[], Checkpoint::Complete).await?;
                         return Ok(Swept::Complete);
                     }
-                    None if resumed && number == slice.pages + 1 => return Ok(Swept::Stale(problem)),
+                    None if resumed && number == slice.pages + 1 => {
+                        return Ok(Swept::Stale(problem));
+                    }
                     None => return Err(EndpointError::Http { page: number, problem }.into()),
                 },
-                Answer::Refused(problem) if resumed && number == slice.pages + 1 => return Ok(Swept::Stale(problem)),
-                Answer::Refused(problem) => return Err(EndpointError::Http { page: number, problem }.into()),
+                Answer::Refused(problem) if resumed && number == slice.pages + 1 => {
+                    return Ok(Swept::Stale(problem));
+                }
+                Answer::Refused(problem) => {
+                    return Err(EndpointError::Http { page: number, problem }.into());
+                }
             };
             let page = match self.parse(style, &response.body) {
                 Ok(page) => page,
@@ -144,7 +161,12 @@ impl Sweeper<'_> {
                 }
             };
             let digest = page.digest();
-            let seen = Seen { records: page.records.len() as u64, total: page.total, next: page.next, digest };
+            let seen = Seen {
+                records: page.records.len() as u64,
+                total: page.total,
+                next: page.next,
+                digest,
+            };
             let step = match style.advance(&state, &seen) {
                 Ok(step) => step,
                 Err(source) => {
@@ -155,15 +177,20 @@ impl Sweeper<'_> {
             };
             match step {
                 Step::Next(next) => {
-                    let checkpoint = serde_json::to_string(&next).expect("a pagination's state is plain data");
-                    let rows = self.commit(sweep, slice.number, &page.records, Checkpoint::Next(&checkpoint)).await?;
+                    let checkpoint =
+                        serde_json::to_string(&next).expect("a pagination's state is plain data");
+                    let rows = self
+                        .commit(sweep, slice.number, &page.records, Checkpoint::Next(&checkpoint))
+                        .await?;
                     self.stored(number, page.records.len(), (next.records(), seen.total), rows);
                     state = next;
                     number += 1;
                 }
                 Step::End(end) => {
                     self.progress.mismatch = end.mismatch();
-                    let rows = self.commit(sweep, slice.number, &page.records, Checkpoint::Complete).await?;
+                    let rows = self
+                        .commit(sweep, slice.number, &page.records, Checkpoint::Complete)
+                        .await?;
                     self.stored(number, page.records.len(), (end.records, seen.total), rows);
                     return Ok(Swept::Complete);
                 }
@@ -173,7 +200,11 @@ impl Sweeper<'_> {
 
     fn url(&self, style: &Style, state: &State) -> url::Url {
         let paging = style.params(state);
-        let fixed = self.endpoint.params.iter().filter(|(name, _)| paging.iter().all(|(other, _)| other != name));
+        let fixed = self
+            .endpoint
+            .params
+            .iter()
+            .filter(|(name, _)| paging.iter().all(|(other, _)| other != name));
         let params: Vec<_> = fixed.chain(&paging).cloned().collect();
         self.shared.client.url(&self.endpoint.path, &params)
     }
@@ -198,7 +229,10 @@ impl Sweeper<'_> {
         for record in raw {
             match self.flattener.flatten(record) {
                 Ok(record) => records.push(record),
-                Err(reason) => rejects.push(RejectedRecord { reason: reason.to_string(), record: self.flattener.redact(record) }),
+                Err(reason) => rejects.push(RejectedRecord {
+                    reason: reason.to_string(),
+                    record: self.flattener.redact(record),
+                }),
             }
         }
         let effort = self.requester.take_effort();
@@ -234,7 +268,13 @@ impl Sweeper<'_> {
     }
 
     fn stored(&self, page: u64, records: usize, read: (u64, Option<u64>), rows: RowCounts) {
-        self.shared.tell(&Event::PageStored { endpoint: &self.endpoint.name, page, records, read, rows });
+        self.shared.tell(&Event::PageStored {
+            endpoint: &self.endpoint.name,
+            page,
+            records,
+            read,
+            rows,
+        });
     }
 }
 

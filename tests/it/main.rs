@@ -1,4 +1,5 @@
 //! The program's tests from outside: a file a topic.
 
 mod architecture;
+mod support;
 mod systemd;

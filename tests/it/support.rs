@@ -56,12 +56,17 @@ pub(crate) struct Answer {
 impl Answer {
     /// A JSON body with status 200.
     pub(crate) fn json(body: impl Into<String>) -> Self {
-        Self { status: StatusCode::OK, headers: vec![("content-type", "application/json".into())], body: Body::from(body.into()) }
+        Self {
+            status: StatusCode::OK,
+            headers: vec![("content-type", "application/json".into())],
+            body: Body::from(body.into()),
+        }
     }
 
     /// A status with a body.
     pub(crate) fn status(status: u16, body: impl Into<String>) -> Self {
-        let status = StatusCode::from_u16(status).expect("the test's status is a number that HTTP knows");
+        let status =
+            StatusCode::from_u16(status).expect("the test's status is a number that HTTP knows");
         Self { status, ..Self::json(body) }
     }
 
@@ -101,13 +106,16 @@ struct Scripted {
 impl Api {
     /// Serves every path but `/token` by the script.
     pub(crate) fn serve(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
-        Self::serve_all(move |asked| if asked.path == "/token" { token("token", 3600) } else { script(asked) })
+        Self::serve_all(
+            move |asked| if asked.path == "/token" { token("token", 3600) } else { script(asked) },
+        )
     }
 
     /// Serves every path by the script.
     pub(crate) fn serve_all(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
         let runtime = Runtime::new().expect("a runtime starts");
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("loopback has a free port");
+        let listener =
+            runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
         let asked = Arc::default();
         let state = Scripted { script: Arc::new(script), asked: Arc::clone(&asked) };
@@ -135,7 +143,8 @@ impl Api {
 async fn answer(State(scripted): State<Scripted>, uri: Uri, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.expect("requests are small");
-    let query = url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()).into_owned().collect();
+    let query =
+        url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()).into_owned().collect();
     let asked = Asked {
         at: Instant::now(),
         path: uri.path().to_owned(),
@@ -149,7 +158,9 @@ async fn answer(State(scripted): State<Scripted>, uri: Uri, request: Request) ->
 
 /// A token endpoint's answer.
 pub(crate) fn token(access_token: &str, expires_in: u64) -> Answer {
-    Answer::json(format!(r#"{{"access_token":"{access_token}","token_type":"Bearer","expires_in":"{expires_in}"}}"#))
+    Answer::json(format!(
+        r#"{{"access_token":"{access_token}","token_type":"Bearer","expires_in":"{expires_in}"}}"#
+    ))
 }
 
 /// A folder of its own with a configuration and a database, and the binary to run in it.
@@ -162,8 +173,12 @@ impl Sandbox {
     /// An empty folder, with credentials in the environment.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let environment = [("MAPIQ_CLIENT_ID", "client"), ("MAPIQ_CLIENT_SECRET", "hunter2-secret")];
-        let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let environment =
+            [("MAPIQ_CLIENT_ID", "client"), ("MAPIQ_CLIENT_SECRET", "hunter2-secret")];
+        let environment = environment
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
         Self { folder, environment }
     }
 
@@ -172,7 +187,13 @@ impl Sandbox {
         let sandbox = Self::new();
         let names: Vec<String> = endpoints
             .lines()
-            .filter_map(|line| line.trim().strip_prefix("name")?.split('"').nth(1).map(|name| format!("\"{name}\"")))
+            .filter_map(|line| {
+                line.trim()
+                    .strip_prefix("name")?
+                    .split('"')
+                    .nth(1)
+                    .map(|name| format!("\"{name}\""))
+            })
             .collect();
         sandbox.write(
             "config.toml",
@@ -198,7 +219,8 @@ impl Sandbox {
 
     /// Writes a file into the folder.
     pub(crate) fn write(&self, name: &str, text: &str) {
-        fs::write(self.path().join(name), text).expect("a file can be written into the test's folder");
+        fs::write(self.path().join(name), text)
+            .expect("a file can be written into the test's folder");
     }
 
     /// Sets a variable for every later command.
@@ -214,7 +236,12 @@ impl Sandbox {
     /// The binary, in this folder, with this environment and no other but `PATH`.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mapiq-sync"));
-        command.args(arguments).current_dir(self.path()).env_clear().envs(&self.environment).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env_clear()
+            .envs(&self.environment)
+            .stdin(Stdio::null());
         command
     }
 
@@ -233,10 +260,12 @@ impl Sandbox {
     /// Reads the database: every row of a query, each value as SQLite has it.
     pub(crate) fn query(&self, sql: &str) -> Vec<Vec<Value>> {
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let connection = rusqlite::Connection::open_with_flags(self.database(), flags).expect("the database can be read");
+        let connection = rusqlite::Connection::open_with_flags(self.database(), flags)
+            .expect("the database can be read");
         let mut statement = connection.prepare(sql).expect("the test's SQL is valid");
         let columns = statement.column_count();
-        let rows = statement.query_map([], |row| (0..columns).map(|column| row.get(column)).collect());
+        let rows =
+            statement.query_map([], |row| (0..columns).map(|column| row.get(column)).collect());
         rows.and_then(Iterator::collect).expect("the query can be answered")
     }
 
@@ -257,7 +286,10 @@ impl Sandbox {
             Value::Text(text) => text.clone(),
             Value::Blob(bytes) => format!("{bytes:02x?}"),
         };
-        self.query(sql).iter().map(|row| row.iter().map(text).collect::<Vec<_>>().join("|")).collect()
+        self.query(sql)
+            .iter()
+            .map(|row| row.iter().map(text).collect::<Vec<_>>().join("|"))
+            .collect()
     }
 }
 
@@ -301,7 +333,10 @@ impl Running {
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let child = self.0.as_ref().expect("the process has not been waited for");
-        let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a child has a process id");
+        let pid = i32::try_from(child.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+            .expect("a child has a process id");
         rustix::process::kill_process(pid, signal).expect("a child can be signalled");
     }
 
