@@ -156,7 +156,7 @@ impl App {
             match runner.run(&job, Trigger::Schedule, &stop).await {
                 Ok(report) => log_run(&report),
                 Err(error) => {
-                    tracing::error!(job.name = name, error = chain(&error), "the run cannot start")
+                    tracing::error!(job.name = name, error = chain(&error), "the run cannot start");
                 }
             }
             // The loop may have ended already; then nobody waits for this.
@@ -213,7 +213,7 @@ fn log_endpoint(report: &EndpointReport) {
     match &report.ending {
         Ending::Ok => tracing::debug!(endpoint.name = name, "endpoint done"),
         Ending::Paused(pause) => {
-            tracing::info!(endpoint.name = name, pages = report.pages, "endpoint paused: {pause}")
+            tracing::info!(endpoint.name = name, pages = report.pages, "endpoint paused: {pause}");
         }
         Ending::Failed(error) => log_failure(name, error),
     }

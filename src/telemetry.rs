@@ -129,7 +129,7 @@ mod tests {
     fn logged(format: LogFormat, colour: bool, rust_log: Option<&str>) -> String {
         let page = Page::default();
         let writer = page.clone();
-        let (filter, _) = filter(rust_log.map(OsStr::new));
+        let (filter, _) = filter(rust_log.map(OsStr::new), Verbosity::Doings);
         let subscriber = subscriber(format, colour, filter, move || writer.clone());
         tracing::subscriber::with_default(subscriber, || {
             info!(endpoint.name = "users", "page committed");
@@ -157,14 +157,14 @@ mod tests {
 
     #[test]
     fn a_rust_log_that_cannot_be_read_falls_back_to_the_default() {
-        assert!(filter(Some(OsStr::new("mapiq_sync=loud"))).1.is_some());
+        assert!(filter(Some(OsStr::new("mapiq_sync=loud")), Verbosity::Doings).1.is_some());
         let text = logged(LogFormat::Text, false, Some("mapiq_sync=loud"));
         assert!(text.contains("page committed") && !text.contains("chatter"), "{text}");
     }
 
     #[test]
     fn an_empty_rust_log_counts_as_absent() {
-        assert!(filter(Some(OsStr::new(""))).1.is_none());
+        assert!(filter(Some(OsStr::new("")), Verbosity::Doings).1.is_none());
         assert!(logged(LogFormat::Text, false, Some("")).contains("page committed"));
     }
 

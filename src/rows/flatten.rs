@@ -63,7 +63,7 @@ pub enum Reject {
         kind: Kind,
     },
     /// A part of the key is there twice: as one key that holds a dot, and as nested keys.
-    #[error("key part `{0}` is ambiguous: both as one key and as nested keys it is there")]
+    #[error("key part `{0}` is ambiguous: it is there both as one key and as nested keys")]
     KeyAmbiguous(String),
     /// A string holds a lone surrogate, which no text in the database can.
     #[error("field `{0}` holds a string that is no Unicode text")]
@@ -233,26 +233,19 @@ impl Flattener {
 
     /// Takes back what an earlier member of the same key has given.
     fn forget(&mut self, node: NodeId, fields: &mut Vec<(PathId, Value<'_>)>) {
-        let (trie, slots, record) = (&self.trie, &mut self.slots, self.record);
-        let takes_back = |slot: &mut Slot| {
-            let is_within = slot.record == record && trie.is_within(slot.node, node);
+        let mut index = 0;
+        fields.retain(|(id, _)| {
+            let slot = &mut self.slots[id.index()];
+            let is_within = slot.record == self.record && self.trie.is_within(slot.node, node);
             if is_within {
                 slot.record = 0;
             }
-            is_within
-        };
-        let key_len = self.key.len();
-        slots.iter_mut().take(key_len).for_each(|slot| {
-            takes_back(slot);
-        });
-        let mut index = 0;
-        fields.retain(|(id, _)| {
-            let slot = &mut slots[id.index()];
-            let stays = id.index() < key_len || !takes_back(slot);
-            if stays && id.index() >= key_len {
+            // A key part keeps its place, to be filled in anew.
+            let stays = !is_within || id.index() < self.key.len();
+            if stays {
                 slot.index = index;
+                index += 1;
             }
-            index += usize::from(stays);
             stays
         });
     }

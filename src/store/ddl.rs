@@ -26,10 +26,10 @@ pub(super) async fn create_table(
         sql.push_str(",\n");
     }
     for (bookkeeping, definition) in statements::BOOKKEEPING {
-        sql.push_str(&format!("    {} {definition},\n", quoted(bookkeeping)));
+        sql.extend(["    ", &quoted(bookkeeping), " ", definition, ",\n"]);
     }
     let key: Vec<String> = table.key().iter().map(|column| quoted(&column.name)).collect();
-    sql.push_str(&format!("    PRIMARY KEY ({})\n)", key.join(", ")));
+    sql.extend(["    PRIMARY KEY (", &key.join(", "), ")\n)"]);
     sqlx::query(AssertSqlSafe(sql)).execute(connection).await?;
     Ok(())
 }
@@ -47,7 +47,7 @@ pub(super) async fn add_column(
 
 fn definition(column: &Column) -> String {
     let not_null = if column.key_part.is_some() { " NOT NULL" } else { "" };
-    format!("    {} {}{not_null}", quoted(&column.name), column.column_type.as_sql())
+    format!("    {} {}{not_null}", quoted(&column.name), column.declared.as_sql())
 }
 
 /// Whether every whole number stored in the column survives as a REAL.
@@ -84,7 +84,7 @@ pub(super) async fn rebuild(
     create_table(connection, after, &temporary).await?;
     copy(connection, before, after, &temporary).await?;
     for (old, new) in before.columns.iter().zip(&after.columns) {
-        if (old.column_type, new.column_type) == (ColumnType::Real, ColumnType::Text) {
+        if (old.declared, new.declared) == (ColumnType::Real, ColumnType::Text) {
             spell_reals(connection, name, &old.name, &temporary).await?;
         }
     }
@@ -110,7 +110,7 @@ async fn copy(
     let mut values = columns.clone();
     for (old, new) in before.columns.iter().zip(&after.columns) {
         columns.push(quoted(&new.name));
-        values.push(converted(old, new.column_type));
+        values.push(converted(old, new.declared));
     }
     for (bookkeeping, _) in statements::BOOKKEEPING {
         columns.push(quoted(bookkeeping));
@@ -130,7 +130,7 @@ async fn copy(
 /// A stored value of a column in its new type.
 fn converted(column: &Column, to: ColumnType) -> String {
     let name = quoted(&column.name);
-    match (column.column_type, to) {
+    match (column.declared, to) {
         (ColumnType::Boolean, ColumnType::Text) => {
             format!("CASE {name} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END")
         }

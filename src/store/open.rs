@@ -21,7 +21,7 @@ use super::{
     lock,
 };
 
-/// "MpqS", set by the first migration.
+/// `MpqS`, set by the first migration.
 const APPLICATION_ID: i64 = 1_299_214_675;
 
 /// The bookkeeping tables' migrations, in order; a released one never changes.

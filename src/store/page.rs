@@ -124,7 +124,7 @@ async fn load(
         columns.push(Column {
             name: row.try_get(0)?,
             json_path: row.try_get(1)?,
-            column_type: ColumnType::parse(&column_type).ok_or_else(|| {
+            declared: ColumnType::parse(&column_type).ok_or_else(|| {
                 sqlx::Error::Decode(format!("`{column_type}` in _sync_columns is no type").into())
             })?,
             json_types: json_types
@@ -164,7 +164,7 @@ async fn change(
         let before = table.clone();
         for (index, to) in changes.rebuilt {
             let Some(column) = table.columns.get_mut(index) else { continue };
-            column.column_type = match (column.column_type, to) {
+            column.declared = match (column.declared, to) {
                 (ColumnType::Integer, ColumnType::Real)
                     if !ddl::survives_as_real(connection, &table.name, &column.name)
                         .await
@@ -178,7 +178,7 @@ async fn change(
             tracing::info!(
                 endpoint.name = table.name,
                 column.name = column.name,
-                column.r#type = column.column_type.as_sql(),
+                column.r#type = column.declared.as_sql(),
                 "a value does not fit its column: the column is rebuilt"
             );
         }
@@ -204,7 +204,7 @@ async fn record_column(
     .bind(endpoint)
     .bind(&column.name)
     .bind(&column.json_path)
-    .bind(column.column_type.as_sql())
+    .bind(column.declared.as_sql())
     .bind(joined(&column.json_types))
     .bind(column.key_part.and_then(|part| i64::try_from(part + 1).ok()))
     .bind(now)
@@ -221,7 +221,7 @@ async fn update_column(
     sqlx::query(
         "UPDATE _sync_columns SET type = ?, json_types = ? WHERE endpoint = ? AND column_name = ?",
     )
-    .bind(column.column_type.as_sql())
+    .bind(column.declared.as_sql())
     .bind(joined(&column.json_types))
     .bind(endpoint)
     .bind(&column.name)

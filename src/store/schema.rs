@@ -21,7 +21,7 @@ pub(super) struct Table {
 pub(super) struct Column {
     pub(super) name: String,
     pub(super) json_path: String,
-    pub(super) column_type: ColumnType,
+    pub(super) declared: ColumnType,
     /// The JSON types seen so far; while there is none the type is provisional.
     pub(super) json_types: BTreeSet<String>,
     /// Its place in the key, from 0.
@@ -54,7 +54,7 @@ impl Table {
             let column = Column {
                 name: table.free_name(&[], paths.column_name(path)),
                 json_path: paths.json_path(path).to_owned(),
-                column_type: paths.declared_type(path).unwrap_or(ColumnType::Text),
+                declared: paths.declared_type(path).unwrap_or(ColumnType::Text),
                 json_types: BTreeSet::new(),
                 key_part: Some(part),
             };
@@ -102,7 +102,7 @@ impl Table {
                 None => changes.added.push(Column {
                     name: self.free_name(&changes.added, paths.column_name(path)),
                     json_path: paths.json_path(path).to_owned(),
-                    column_type: needed,
+                    declared: needed,
                     json_types: need
                         .json_types
                         .iter()
@@ -111,7 +111,7 @@ impl Table {
                     key_part: None,
                 }),
                 Some((index, column)) => {
-                    if needed != column.column_type {
+                    if needed != column.declared {
                         changes.rebuilt.push((index, needed));
                     }
                     let mut json_types = column.json_types.clone();
@@ -149,7 +149,7 @@ fn needs(
                 Some(column) if column.json_types.is_empty() => declared,
                 // A column only ever widens: whatever else is declared later, TEXT alone holds every value there is.
                 Some(_) if declared == Some(ColumnType::Text) => declared,
-                Some(column) => Some(column.column_type),
+                Some(column) => Some(column.declared),
                 None => None,
             };
             Need { column_type, json_types: Vec::new() }

@@ -99,7 +99,7 @@ fn last_of_each_key<'p>(
             .fields
             .iter()
             .zip(&key)
-            .filter_map(|((_, value), column)| value.to_sql(column.column_type));
+            .filter_map(|((_, value), column)| value.to_sql(column.declared));
         match by_key.entry(values.map(KeyValue::from).collect()) {
             Entry::Vacant(entry) => {
                 entry.insert(rows.len());
@@ -147,7 +147,7 @@ fn row_values<'p>(
         {
             *place = Some(
                 value
-                    .to_sql(column.column_type)
+                    .to_sql(column.declared)
                     .expect("the table was changed to hold every value of the page"),
             );
         }

@@ -133,7 +133,7 @@ impl<'r> Requester<'r> {
                 }
                 Verdict::Unauthorized(_) => self.reauthorized = true,
                 Verdict::Transient(problem) => {
-                    self.try_again(EndpointError::Http { page: self.page, problem }).await?
+                    self.try_again(EndpointError::Http { page: self.page, problem }).await?;
                 }
                 Verdict::Redirect(to) => {
                     redirects += 1;

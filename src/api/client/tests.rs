@@ -12,7 +12,7 @@ use crate::{
     clock::BootTime,
 };
 
-const NOW: BootTime = BootTime(Duration::from_secs(100));
+const NOW: BootTime = BootTime::from_nanos(100_000_000_000);
 
 /// A client of two servers: one that gives tokens, and the one at `base_url`.
 async fn client_and_token(base_url: Url, change: impl Fn(&mut Settings)) -> (Client, AccessToken) {

@@ -12,8 +12,8 @@ use crate::api::{
     transport::TransportError,
 };
 
-fn at(seconds: u64) -> BootTime {
-    BootTime(Duration::from_secs(seconds))
+fn at(seconds: i64) -> BootTime {
+    BootTime::from_nanos(seconds * 1_000_000_000)
 }
 
 fn client(server: &Server) -> Client {
@@ -30,7 +30,7 @@ fn numbered_tokens(expires_in: u64) -> Server {
     Server::start(move |requests| token_answer(&format!("token-{}", requests.len()), expires_in))
 }
 
-async fn token(client: &Client, seconds: u64) -> String {
+async fn token(client: &Client, seconds: i64) -> String {
     let token = client.access_token(at(seconds)).await.expect("the server gives tokens");
     token.0.expose_secret().to_owned()
 }
