@@ -88,7 +88,10 @@ pub fn run(arguments: Arguments) -> ExitCode {
             .into();
         }
     };
-    runtime.block_on(dispatch(arguments)).into()
+    let status = runtime.block_on(dispatch(arguments));
+    // Not `drop`: it would wait for a name that is still being looked up.
+    runtime.shutdown_background();
+    status.into()
 }
 
 async fn dispatch(arguments: Arguments) -> ExitStatus {

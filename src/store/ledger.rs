@@ -41,6 +41,12 @@ pub enum Reserved {
     },
 }
 
+impl Reserved {
+    fn wait(until: BootTime, reason: WaitReason) -> Self {
+        Self::Wait { until, paused: reason == WaitReason::Pause }
+    }
+}
+
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
 pub struct Asker<'a> {
@@ -66,23 +72,23 @@ impl Store {
         longest: Duration,
     ) -> Result<Reserved, StoreError> {
         let mut writer = self.writer.lock().await;
+        if limit.requests == 0 {
+            let not_before =
+                not_before(&mut writer.connection, asker.group).await.doing(RESERVE)?;
+            return Ok(match limits::admit(self.clock.now().boot, limit, &[], not_before) {
+                Admission::Now => Reserved::Granted(Reservation { request_id: None }),
+                Admission::Wait { until, reason } => Reserved::wait(until, reason),
+            });
+        }
         let mut transaction =
             writer.connection.begin_with("BEGIN IMMEDIATE").await.doing(RESERVE)?;
         // Only now, since another process may have held the database for a while.
         let now = self.clock.now();
         let not_before = not_before(&mut transaction, asker.group).await.doing(RESERVE)?;
-        let counts_from = if limit.requests == 0 {
-            Vec::new()
-        } else {
-            counts_from(&mut transaction, asker.group, limit, now).await.doing(RESERVE)?
-        };
+        let counts_from =
+            counts_from(&mut transaction, asker.group, limit, now).await.doing(RESERVE)?;
         match limits::admit(now.boot, limit, &counts_from, not_before) {
-            Admission::Wait { until, reason } => {
-                Ok(Reserved::Wait { until, paused: reason == WaitReason::Pause })
-            }
-            Admission::Now if limit.requests == 0 => {
-                Ok(Reserved::Granted(Reservation { request_id: None }))
-            }
+            Admission::Wait { until, reason } => Ok(Reserved::wait(until, reason)),
             Admission::Now => {
                 let request_id =
                     self.insert(&mut transaction, asker, now, longest).await.doing(RESERVE)?;

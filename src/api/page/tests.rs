@@ -78,7 +78,7 @@ fn a_wrong_shape_is_told_with_the_setting_to_look_at() {
         told(r#"{"items":null}"#, Some("items")),
         "null lies at records = \"items\", not an array"
     );
-    assert_eq!(told("\"ok\"", None), "the response is a text, not an array of records");
+    assert_eq!(told("\"ok\"", None), "the response is a string, not an array of records");
 }
 
 #[test]
