@@ -206,7 +206,7 @@ fn no_source_file_is_longer_than_one_reads_at_once() {
 #[test]
 fn an_arrow_against_the_direction_is_found_however_it_is_written() {
     let found = |path: &str, text: &str, expected: &[&str]| {
-        assert_eq!(violations(path, text), expected, "{text}")
+        assert_eq!(violations(path, text), expected, "{text}");
     };
     found(
         "src/store/tables.rs",
@@ -243,7 +243,7 @@ fn an_arrow_against_the_direction_is_found_however_it_is_written() {
 #[test]
 fn a_crate_or_a_macro_outside_its_one_place_is_found() {
     let found = |path: &str, text: &str, expected: &str| {
-        assert_eq!(violations(path, text), [expected], "{text}")
+        assert_eq!(violations(path, text), [expected], "{text}");
     };
     found("src/sync.rs", "use sqlx::query;", "src/sync.rs: sqlx is for src/store");
     found("src/storefront.rs", "sqlx::query(q)", "src/storefront.rs: sqlx is for src/store");
