@@ -29,7 +29,9 @@ pub struct Page<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
     /// Not JSON: a cut body, or a page for people.
-    #[error("the response is not JSON; it begins with `{beginning}`")]
+    #[error(
+        "the response is not JSON, does a proxy or a sign-in page answer instead of the API? It begins with `{beginning}`"
+    )]
     NotJson {
         /// The body's beginning.
         beginning: String,

@@ -2,11 +2,11 @@
 
 use std::{error::Error as StdError, io, sync::Arc, time::Duration};
 
-/// An exchange without a response; the host is named, never the query or the credentials.
+/// An exchange without a response; the host and its port are named, never the query or the credentials.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TransportError {
     /// The name of the host, or of the proxy on the way, is not known.
-    #[error("cannot reach {host}: its name cannot be looked up")]
+    #[error("cannot reach {host}: its name cannot be looked up, is it spelled right?")]
     Dns {
         /// The host asked.
         host: String,
@@ -14,7 +14,7 @@ pub enum TransportError {
         source: Arc<reqwest::Error>,
     },
     /// No connection: refused, no route, or the proxy did not let us through.
-    #[error("cannot reach {host}: no connection")]
+    #[error("cannot reach {host}: no connection, look at the network, the firewall and api.proxy")]
     Connect {
         /// The host asked.
         host: String,
@@ -40,7 +40,7 @@ pub enum TransportError {
         source: Arc<reqwest::Error>,
     },
     /// The exchange, body included, took longer than allowed.
-    #[error("{host} did not answer in full within {} s", timeout.as_secs_f64())]
+    #[error("{host} did not answer in full within {} s (api.timeout)", timeout.as_secs_f64())]
     TimedOut {
         /// The host asked.
         host: String,

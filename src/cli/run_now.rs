@@ -92,14 +92,14 @@ pub(super) fn print_trouble(reports: &[JobReport]) {
         }
         if report.rejected > 0 {
             print_error(&format!(
-                "{name}: {} records cannot be stored; see `SELECT reason, record FROM _sync_rejects WHERE endpoint = '{name}'`",
-                thousands(report.rejected)
+                "{name}: {} cannot be stored; see `SELECT reason, record FROM _sync_rejects WHERE endpoint = '{name}'`",
+                records(report.rejected)
             ));
         }
         if let Some((read, stated)) = report.mismatch {
             print_error(&format!(
-                "{name}: the API stated {} records and returned {}; run again, and if it stays so, check `records`, `total` and `pagination`",
-                thousands(stated),
+                "{name}: the API stated {} and returned {}; run again, and if it stays so, check `records`, `total` and `pagination`",
+                records(stated),
                 thousands(read)
             ));
         }
@@ -107,4 +107,8 @@ pub(super) fn print_trouble(reports: &[JobReport]) {
     for error in reports.iter().filter_map(|report| report.journal.as_ref()) {
         print_error(&chain(error));
     }
+}
+
+fn records(count: u64) -> String {
+    format!("{} record{}", thousands(count), if count == 1 { "" } else { "s" })
 }

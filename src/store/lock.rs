@@ -45,7 +45,7 @@ fn open(path: &Path, mode: u32) -> Result<File, StoreError> {
         .write(true)
         .mode(mode)
         .open(path)
-        .map_err(|source| StoreError::Lock { path: path.to_owned(), source })
+        .map_err(|source| StoreError::Create { path: path.to_owned(), source })
 }
 
 fn beside(database: &Path, suffix: &str) -> PathBuf {

@@ -47,7 +47,9 @@ fn a_body_that_is_not_json_is_worth_another_try_and_shows_its_beginning() {
         assert!(error.retry(), "{error}");
         assert_eq!(
             error.to_string(),
-            format!("the response is not JSON; it begins with `{shown}`")
+            format!(
+                "the response is not JSON, does a proxy or a sign-in page answer instead of the API? It begins with `{shown}`"
+            )
         );
     }
     assert!(error(b"[\"\xff\"]", None).retry());
