@@ -1,7 +1,8 @@
 //! The composition root: from the configuration to a runner, and from the schedule's ticks to runs.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -85,15 +86,22 @@ impl App {
         let (ticks, mut received) = mpsc::channel(TICKS);
         let scheduler =
             daemon::start(&self.schedules, &self.clock, ticks).await.map_err(AppError::Schedule)?;
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            jobs = self.schedules.len(),
+            "ready: the jobs run on their schedules"
+        );
         notify::ready();
         let served = match self.first_token(stop).await {
             Ok(()) => {
                 self.run_on_ticks(&mut received, stop).await;
                 Ok(())
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                notify::stopping();
+                Err(error)
+            }
         };
-        notify::stopping();
         scheduler.stop().await;
         served
     }
@@ -122,6 +130,7 @@ impl App {
         let (finished, mut ended) = mpsc::channel::<String>(TICKS);
         let mut running = Running::default();
         loop {
+            notify::status(&running.to_string());
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -134,8 +143,8 @@ impl App {
                     }
                 }
             }
-            notify::status(&running.to_string());
         }
+        notify::stopping();
         tracing::info!(runs = tracker.len(), "stopping: the pages in hand are finished");
         tracker.close();
         tracker.wait().await;
@@ -153,10 +162,15 @@ impl App {
         };
         let runner = Arc::clone(&self.runner);
         tracker.spawn(async move {
-            match runner.run(&job, Trigger::Schedule, &stop).await {
-                Ok(report) => log_run(&report),
-                Err(error) => {
+            // A fault of this program must not keep the job from ever running again.
+            let run = AssertUnwindSafe(runner.run(&job, Trigger::Schedule, &stop)).catch_unwind();
+            match run.await {
+                Ok(Ok(report)) => log_run(&report),
+                Ok(Err(error)) => {
                     tracing::error!(job.name = name, error = chain(&error), "the run cannot start");
+                }
+                Err(_) => {
+                    tracing::error!(job.name = name, "the run has met a fault of this program");
                 }
             }
             // The loop may have ended already; then nobody waits for this.
@@ -192,7 +206,7 @@ pub fn logging_watcher() -> Watcher {
         Event::Waiting { endpoint, length, reason: crate::sync::Wait::Retry(error) } => {
             tracing::warn!(
                 endpoint.name = endpoint,
-                wait_ms = length.as_millis(),
+                wait_ms = milliseconds(*length),
                 error = chain(*error),
                 "tries again"
             );
@@ -200,8 +214,17 @@ pub fn logging_watcher() -> Watcher {
         Event::Waiting { endpoint, length, .. } => {
             tracing::debug!(
                 endpoint.name = endpoint,
-                wait_ms = length.as_millis(),
+                wait_ms = milliseconds(*length),
                 "waits for the rate limit"
+            );
+        }
+        Event::Refused { endpoint, group, pause, refusals } => {
+            tracing::warn!(
+                endpoint.name = endpoint,
+                limit.group = group,
+                pause_ms = milliseconds(*pause),
+                refusals,
+                "the API refuses by its rate limit"
             );
         }
         Event::Finished(report) => log_endpoint(report),
@@ -263,7 +286,20 @@ fn log_run(report: &JobReport) {
         rows.unchanged = sum(|endpoint| endpoint.rows.unchanged),
         rejected = sum(|endpoint| endpoint.rejected),
         requests = sum(|endpoint| endpoint.effort.requests),
-        duration_ms = elapsed.as_millis(),
+        duration_ms = milliseconds(elapsed),
         "run done"
     );
+    if let Some(error) = &report.journal {
+        tracing::error!(
+            job.name = report.job,
+            run.id = report.run.0,
+            error = chain(error),
+            "the end of the run is not recorded"
+        );
+    }
+}
+
+/// As a number that JSON logs show as one; the 128 bits of `as_millis` they would show as a text.
+fn milliseconds(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }

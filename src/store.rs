@@ -15,7 +15,13 @@ mod statements;
 mod sweeps;
 mod upsert;
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use sqlx::SqliteConnection;
 use tokio::sync::Mutex;
@@ -49,6 +55,8 @@ pub struct Store {
     writer: Arc<Mutex<Writer>>,
     clock: Clock,
     settings: Arc<Settings>,
+    /// The file's device and inode, as opened.
+    file: (u64, u64),
 }
 
 /// The connection, and what is known of the data tables at a version of the schema.
@@ -139,8 +147,20 @@ impl Store {
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, StoreError> {
         let mut connection = open::open(&settings).await?;
         ledger::rebase(&mut connection, clock.now(), clock.boot_id()).await?;
+        let file = identity(&settings.path)?;
         let writer = Writer { connection, tables: HashMap::new() };
-        Ok(Self { writer: Arc::new(Mutex::new(writer)), clock, settings: Arc::new(settings) })
+        let writer = Arc::new(Mutex::new(writer));
+        Ok(Self { writer, clock, settings: Arc::new(settings), file })
+    }
+
+    /// Makes sure that the file is still where others look for it: one that was deleted SQLite goes on writing to.
+    fn make_sure_it_is_there(&self) -> Result<(), StoreError> {
+        let path = &self.settings.path;
+        if identity(path).is_ok_and(|file| file == self.file) {
+            Ok(())
+        } else {
+            Err(StoreError::Gone { path: path.clone() })
+        }
     }
 
     /// Closes the database, once every clone but this one is gone.
@@ -180,4 +200,10 @@ impl Store {
         let now = format_utc(self.clock.now().wall);
         page::commit(&mut writer, page, &now).await
     }
+}
+
+/// Tells a file from another one that has taken its place.
+fn identity(path: &Path) -> Result<(u64, u64), StoreError> {
+    let metadata = fs::metadata(path).map_err(|_| StoreError::Gone { path: path.to_owned() })?;
+    Ok((metadata.dev(), metadata.ino()))
 }

@@ -84,6 +84,15 @@ pub enum StoreError {
         /// The newest version known here.
         known: i64,
     },
+    /// The file is no longer the one that was opened.
+    #[error(
+        "the database `{}` was deleted, moved or replaced while it was in use: put it back, or start the program anew",
+        path.display()
+    )]
+    Gone {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// A statement failed.
     #[error("cannot {doing}")]
     Sql {
@@ -140,6 +149,7 @@ impl StoreError {
             | Self::Open { .. }
             | Self::Foreign { .. }
             | Self::Newer { .. }
+            | Self::Gone { .. }
             | Self::Sql { .. } => true,
             Self::KeyChanged { .. } | Self::NameTaken { .. } | Self::TooManyColumns { .. } => false,
         }

@@ -87,8 +87,9 @@ impl Store {
     /// Records the start of a run.
     ///
     /// # Errors
-    /// Where the journal cannot be written.
+    /// Where the journal cannot be written, or the database's file is no longer there.
     pub async fn begin_run(&self, job: &str, trigger: Trigger) -> Result<RunId, StoreError> {
+        self.make_sure_it_is_there()?;
         let now = format_utc(self.clock.now().wall);
         let mut writer = self.writer.lock().await;
         let inserted = sqlx::query(

@@ -289,13 +289,12 @@ impl<'r> Requester<'r> {
         };
         let length = limits::pause_length(&hints, self.endpoint.limit.per, now);
         self.refusals += 1;
-        tracing::warn!(
-            endpoint.name = self.endpoint.name,
-            limit.group = group,
-            pause_s = length.as_secs(),
-            refusals = self.refusals,
-            "the API refuses by its rate limit"
-        );
+        self.shared.tell(&Event::Refused {
+            endpoint: &self.endpoint.name,
+            group,
+            pause: length,
+            refusals: self.refusals,
+        });
         self.shared.store.pause(group, length, &limited.message).await?;
         if self.refusals >= REFUSALS {
             Err(Halt::Paused(Pause::Refused(self.refusals)))

@@ -37,6 +37,17 @@ pub enum Event<'a> {
         /// What for.
         reason: Wait<'a>,
     },
+    /// The API has refused a request by its rate limit, and is left alone for a while.
+    Refused {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// The group that the pause is for.
+        group: &'a str,
+        /// How long.
+        pause: Duration,
+        /// Refusals in a row, this one included.
+        refusals: u32,
+    },
     /// The endpoint is done.
     Finished(&'a EndpointReport),
 }

@@ -98,7 +98,9 @@ impl Sweeper<'_> {
             Origin::New => {}
             Origin::Resumed => {
                 let pages = sweep.slices.iter().map(|slice| slice.pages).sum();
-                self.shared.tell(&Event::Resumed { endpoint: &self.endpoint.name, pages });
+                if pages > 0 {
+                    self.shared.tell(&Event::Resumed { endpoint: &self.endpoint.name, pages });
+                }
             }
             Origin::Replaced { fingerprint: before } => {
                 let changed = plan::differences(before, &fingerprint).join(", ");
