@@ -23,6 +23,7 @@ fn line(event: &Event<'_>) -> String {
         Event::Resumed { endpoint, pages } => {
             format!("{endpoint}: goes on after {pages} pages that are stored already")
         }
+        Event::StartsOver { endpoint, reason } => format!("{endpoint}: starts over: {reason}"),
         Event::PageStored { endpoint, page, read: (read, total), rows, .. } => {
             let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
             format!(

@@ -1,5 +1,11 @@
 //! The program's tests from outside: a file a topic.
 
 mod architecture;
+mod budget;
+mod listing;
+mod pauses;
+mod resume;
+mod signals;
 mod support;
 mod systemd;
+mod tokens;
