@@ -200,6 +200,9 @@ pub fn logging_watcher() -> Watcher {
                 "goes on where the last run has stopped"
             );
         }
+        Event::StartsOver { endpoint, reason } => {
+            tracing::info!(endpoint.name = endpoint, "starts over: {reason}");
+        }
         Event::PageStored { endpoint, page, records, .. } => {
             tracing::debug!(endpoint.name = endpoint, page, records, "page stored");
         }

@@ -31,6 +31,7 @@ fn line(event: &Event<'_>, width: usize) -> Option<String> {
             let stored = if *pages == 1 { "is stored" } else { "are stored" };
             (endpoint, format!("goes on after {} that {stored} already", counted(*pages, "page")))
         }
+        Event::StartsOver { endpoint, reason } => (endpoint, format!("starts over: {reason}")),
         Event::PageStored { endpoint, page, records, read: (read, total), rows } => {
             let of = total.map(|total| format!(" of {}", thousands(total))).unwrap_or_default();
             let (page, read) = (thousands(*page), thousands(*read));

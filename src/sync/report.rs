@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::error::EndpointError;
-use crate::store::{Effort, RowCounts, RunId, RunResult, StoreError};
+use crate::{
+    api::classify::Problem,
+    store::{Effort, RowCounts, RunId, RunResult, StoreError},
+};
 
 /// What happens in a run, for those who watch it.
 #[derive(Debug)]
@@ -14,6 +17,13 @@ pub enum Event<'a> {
         endpoint: &'a str,
         /// Pages that are stored already.
         pages: u64,
+    },
+    /// What an earlier run has left unfinished cannot be gone on with: the endpoint is read from its first page.
+    StartsOver {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// Why.
+        reason: StartOver<'a>,
     },
     /// A page is stored.
     PageStored {
@@ -50,6 +60,17 @@ pub enum Event<'a> {
     },
     /// The endpoint is done.
     Finished(&'a EndpointReport),
+}
+
+/// Why an endpoint starts over.
+#[derive(Debug, thiserror::Error)]
+pub enum StartOver<'a> {
+    /// The configuration has changed since then.
+    #[error("{} changed since the last run", .0.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))]
+    Changed(&'a [String]),
+    /// The API refuses the next page of then.
+    #[error("the API no longer takes the place where the last run has stopped ({0})")]
+    Refused(&'a Problem),
 }
 
 /// What an endpoint waits for.

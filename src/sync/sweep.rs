@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    EndpointSettings, Event, Pause,
+    EndpointSettings, Event, Pause, StartOver,
     attempt::{Answer, Halt, Requester},
     error::EndpointError,
     plan,
@@ -77,7 +77,7 @@ impl Sweeper<'_> {
             Swept::Stale(problem) => problem,
         };
         // A cursor that the server no longer takes: only the first page can be asked for again.
-        tracing::info!(endpoint.name = self.endpoint.name, %stale, "the checkpoint is no longer accepted: the sweep starts over");
+        self.starts_over(StartOver::Refused(&stale));
         self.shared.store.abandon_sweep(sweep.id).await?;
         sweep = self.open().await?;
         match self.slices(&sweep).await? {
@@ -103,15 +103,15 @@ impl Sweeper<'_> {
                 }
             }
             Origin::Replaced { fingerprint: before } => {
-                let changed = plan::differences(before, &fingerprint).join(", ");
-                tracing::info!(
-                    endpoint.name = self.endpoint.name,
-                    changed,
-                    "the configuration has changed since the last run was interrupted: the sweep starts over"
-                );
+                let changed = plan::differences(before, &fingerprint);
+                self.starts_over(StartOver::Changed(&changed));
             }
         }
         Ok(sweep)
+    }
+
+    fn starts_over(&self, reason: StartOver<'_>) {
+        self.shared.tell(&Event::StartsOver { endpoint: &self.endpoint.name, reason });
     }
 
     async fn slices(&mut self, sweep: &Sweep) -> Result<Swept, Halt> {
@@ -130,11 +130,11 @@ impl Sweeper<'_> {
         let resumed = stored.is_some();
         let mut state = stored.unwrap_or_else(|| style.start());
         let mut number = slice.pages + 1;
+        self.requester.next_page(number);
         loop {
             if self.stop.is_cancelled() {
                 return Err(Halt::Paused(Pause::Stopped));
             }
-            self.requester.next_page(number);
             let response = match self.requester.get(&self.url(style, &state)).await? {
                 Answer::Page(response) => response,
                 Answer::NotFound(problem) => match style.not_found(&state) {
@@ -187,6 +187,7 @@ impl Sweeper<'_> {
                     self.stored(number, page.records.len(), (next.records(), seen.total), rows);
                     state = next;
                     number += 1;
+                    self.requester.next_page(number);
                 }
                 Step::End(end) => {
                     self.progress.mismatch = end.mismatch();

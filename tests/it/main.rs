@@ -2,5 +2,11 @@
 
 mod architecture;
 mod bad_input;
+mod budget;
+mod listing;
+mod pauses;
+mod resume;
+mod signals;
 mod support;
 mod systemd;
+mod tokens;

@@ -255,7 +255,7 @@ impl Sandbox {
 
     /// Starts the binary and leaves it running; what it prints goes to files, which never fill up as pipes do.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        let file = || tempfile::NamedTempFile::new().expect("a temporary file can be made");
+        let file = || NamedTempFile::new().expect("a temporary file can be made");
         let (stdout, stderr) = (file(), file());
         let handle = |file: &NamedTempFile| file.reopen().expect("a file can be opened twice");
         let child = self.command(arguments).stdout(handle(&stdout)).stderr(handle(&stderr)).spawn();
