@@ -24,7 +24,6 @@ const TICKS: usize = 64;
 /// Everything that runs jobs.
 pub struct App {
     runner: Arc<Runner>,
-    client: Client,
     store: Store,
     clock: Clock,
     schedules: Vec<ScheduleSettings>,
@@ -46,8 +45,8 @@ pub enum AppError {
     #[error("cannot start the schedules")]
     Schedule(#[source] ScheduleError),
     /// The token endpoint refuses the credentials.
-    #[error("cannot get an access token")]
-    Credentials(#[source] TokenError),
+    #[error(transparent)]
+    Credentials(EndpointError),
 }
 
 impl App {
@@ -60,8 +59,8 @@ impl App {
         let client = Client::new(config.api, config.credentials).map_err(AppError::Client)?;
         let store = Store::open(config.store, clock.clone()).await?;
         let runner =
-            Runner::new(config.sync, client.clone(), store.clone(), clock.clone(), watcher);
-        Ok(Self { runner: Arc::new(runner), client, store, clock, schedules: config.schedules })
+            Runner::new(config.sync, client, store.clone(), clock.clone(), watcher);
+        Ok(Self { runner: Arc::new(runner), store, clock, schedules: config.schedules })
     }
 
     /// Runs some jobs once, side by side.
@@ -110,11 +109,11 @@ impl App {
     async fn first_token(&self, stop: &CancellationToken) -> Result<(), AppError> {
         let token = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            token = self.client.access_token(self.clock.now().boot) => token,
+            token = self.runner.first_token() => token,
         };
         match token {
-            Ok(_) => Ok(()),
-            Err(error) if error.credentials_refused() => Err(AppError::Credentials(error)),
+            Ok(()) => Ok(()),
+            Err(error) if error.class() == FailureClass::Credentials => Err(AppError::Credentials(error)),
             Err(error) => {
                 tracing::warn!(
                     error = chain(&error),
@@ -127,7 +126,7 @@ impl App {
 
     async fn run_on_ticks(&self, ticks: &mut mpsc::Receiver<Tick>, stop: &CancellationToken) {
         let tracker = TaskTracker::new();
-        let (finished, mut ended) = mpsc::channel::<String>(TICKS);
+        let (finished, mut ended) = mpsc::unbounded_channel::<String>();
         let mut running = Running::default();
         loop {
             notify::status(&running.to_string());
@@ -154,7 +153,7 @@ impl App {
         &self,
         tracker: &TaskTracker,
         name: String,
-        finished: mpsc::Sender<String>,
+        finished: mpsc::UnboundedSender<String>,
         stop: CancellationToken,
     ) {
         let Some(job) = self.runner.jobs().iter().find(|job| job.name == name).cloned() else {
@@ -174,7 +173,7 @@ impl App {
                 }
             }
             // The loop may have ended already; then nobody waits for this.
-            if finished.send(name).await.is_err() {
+            if finished.send(name).is_err() {
                 tracing::debug!("the daemon has stopped meanwhile");
             }
         });

@@ -73,6 +73,13 @@ pub struct Effort {
     pub waited: Duration,
 }
 
+impl std::ops::AddAssign for Effort {
+    fn add_assign(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.waited += other.waited;
+    }
+}
+
 impl Effort {
     pub(super) fn requests(self) -> i64 {
         i64::try_from(self.requests).unwrap_or(i64::MAX)

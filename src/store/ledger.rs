@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The group of the token endpoint: a pause of it pauses every other group.
-pub const TOKEN_GROUP: &str = "token";
+pub const TOKEN_GROUP: &str = "(token endpoint)";
 
 /// Lines are kept this long, or a whole period where that is longer.
 const KEPT: Duration = Duration::from_hours(24);
@@ -25,6 +25,14 @@ const RESERVE: &str = "reserve a request in the rate limit's ledger";
 pub struct Reservation {
     /// `None` where the group has no limit, and so no ledger.
     request_id: Option<i64>,
+    reserved_at: BootTime,
+}
+
+impl Reservation {
+    /// How long ago it was made; the time that its request may take counts from then.
+    pub fn age(&self, now: BootTime) -> Duration {
+        now.since(self.reserved_at)
+    }
 }
 
 /// What the ledger says to a request.
@@ -36,15 +44,9 @@ pub enum Reserved {
     Wait {
         /// On the boot clock.
         until: BootTime,
-        /// Whether the API asked for the wait, rather than the limit known here.
-        paused: bool,
+        /// What for.
+        reason: WaitReason,
     },
-}
-
-impl Reserved {
-    fn wait(until: BootTime, reason: WaitReason) -> Self {
-        Self::Wait { until, paused: reason == WaitReason::Pause }
-    }
 }
 
 /// Who asks.
@@ -75,9 +77,10 @@ impl Store {
         if limit.requests == 0 {
             let not_before =
                 not_before(&mut writer.connection, asker.group).await.doing(RESERVE)?;
-            return Ok(match limits::admit(self.clock.now().boot, limit, &[], not_before) {
-                Admission::Now => Reserved::Granted(Reservation { request_id: None }),
-                Admission::Wait { until, reason } => Reserved::wait(until, reason),
+            let reserved_at = self.clock.now().boot;
+            return Ok(match limits::admit(reserved_at, limit, &[], not_before) {
+                Admission::Now => Reserved::Granted(Reservation { request_id: None, reserved_at }),
+                Admission::Wait { until, reason } => Reserved::Wait { until, reason },
             });
         }
         let mut transaction =
@@ -88,12 +91,12 @@ impl Store {
         let counts_from =
             counts_from(&mut transaction, asker.group, limit, now).await.doing(RESERVE)?;
         match limits::admit(now.boot, limit, &counts_from, not_before) {
-            Admission::Wait { until, reason } => Ok(Reserved::wait(until, reason)),
+            Admission::Wait { until, reason } => Ok(Reserved::Wait { until, reason }),
             Admission::Now => {
                 let request_id =
                     self.insert(&mut transaction, asker, now, longest).await.doing(RESERVE)?;
                 transaction.commit().await.doing(RESERVE)?;
-                Ok(Reserved::Granted(Reservation { request_id: Some(request_id) }))
+                Ok(Reserved::Granted(Reservation { request_id: Some(request_id), reserved_at: now.boot }))
             }
         }
     }

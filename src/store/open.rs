@@ -51,7 +51,7 @@ pub(super) async fn open(settings: &Settings) -> Result<SqliteConnection, StoreE
     let path = &settings.path;
     make_sure_it_is_ours(path)?;
     // Two processes that make the same file at once would each run the migrations.
-    let _opening = lock::lock_opening(path, settings.mode)?;
+    let _opening = lock::lock_opening(path, settings.mode).await?;
     make_file(path, settings.mode)?;
     let opened = connect(path).await;
     let mut connection = opened

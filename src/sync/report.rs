@@ -71,6 +71,9 @@ pub enum StartOver<'a> {
     /// The API refuses the next page of then.
     #[error("the API no longer takes the place where the last run has stopped ({0})")]
     Refused(&'a Problem),
+    /// An older version of the program has noted the place in a form of its own.
+    #[error("an older version has noted where the last run has stopped")]
+    Unreadable,
 }
 
 /// What an endpoint waits for.
