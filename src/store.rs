@@ -51,7 +51,7 @@ pub struct Store {
     settings: Arc<Settings>,
 }
 
-/// The connection, and what is known of the data tables at a version of the schema.
+/// The connection, and what is known of the data tables at a version of the data (`PRAGMA data_version`).
 #[derive(Debug)]
 struct Writer {
     connection: SqliteConnection,

@@ -48,19 +48,32 @@ pub(super) async fn open(settings: &Settings) -> Result<SqliteConnection, StoreE
     let mut connection = opened
         .map_err(|source| StoreError::Open { path: path.clone(), source: Cause::new(source) })?;
     make_sure_it_is_ours(&mut connection, path).await?;
+    set_mode(path, settings.mode)
+        .map_err(|source| StoreError::Create { path: path.clone(), source })?;
     prepare(&mut connection).await.doing("prepare the database")?;
     Ok(connection)
 }
 
 /// Makes the file with its permissions before anything is in it: SQLite gives its `-wal` and `-shm` files the same ones.
+/// A file that is there is left alone: it may be another program's.
 fn make_file(path: &Path, mode: u32) -> io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(mode).open(path) {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
     }
-    if fs::metadata(path)?.permissions().mode() & 0o7777 != mode {
-        fs::set_permissions(path, Permissions::from_mode(mode))?;
+}
+
+/// Gives the file, and those that SQLite has made beside it, the permissions of the configuration.
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    for suffix in ["", "-wal", "-shm"] {
+        let file = lock::beside(path, suffix);
+        match fs::metadata(&file) {
+            Ok(found) if found.permissions().mode() & 0o7777 == mode => {}
+            Ok(_) => fs::set_permissions(&file, Permissions::from_mode(mode))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }

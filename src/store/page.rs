@@ -8,7 +8,8 @@ use super::{
     Checkpoint, Page, PageOutcome, RowCounts, StoreError, Writer, ddl,
     error::Doing,
     schema::{Changes, Column, MAX_COLUMNS, Table},
-    statements, upsert,
+    statements::BOOKKEEPING,
+    upsert,
 };
 use crate::rows::{ColumnType, Paths};
 
@@ -23,7 +24,7 @@ pub(super) async fn ensure_table(
 ) -> Result<(), StoreError> {
     let doing = "make the endpoint's table";
     let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await.doing(doing)?;
-    if let Some(table) = load(&mut transaction, endpoint).await.doing(doing)? {
+    if let Some(table) = load(&mut transaction, endpoint, doing).await? {
         let stored: Vec<&str> =
             table.key().iter().map(|column| column.json_path.as_str()).collect();
         let configured = Table::new(endpoint, paths);
@@ -38,12 +39,13 @@ pub(super) async fn ensure_table(
         }
         return Ok(());
     }
-    let taken: Option<String> =
-        sqlx::query_scalar("SELECT type FROM sqlite_schema WHERE name = ? COLLATE NOCASE")
-            .bind(endpoint)
-            .fetch_optional(&mut *transaction)
-            .await
-            .doing(doing)?;
+    let taken: Option<String> = sqlx::query_scalar(
+        "SELECT type FROM sqlite_schema WHERE name = ? COLLATE NOCASE AND type <> 'trigger'",
+    )
+    .bind(endpoint)
+    .fetch_optional(&mut *transaction)
+    .await
+    .doing(doing)?;
     if let Some(kind) = taken {
         return Err(StoreError::NameTaken { table: endpoint.to_owned(), kind });
     }
@@ -52,6 +54,15 @@ pub(super) async fn ensure_table(
     for column in &table.columns {
         record_column(&mut transaction, endpoint, column, now).await.doing(doing)?;
     }
+    // What an open sweep has stored so far went with the table that was dropped.
+    sqlx::query(
+        "UPDATE _sync_sweeps SET finished_at = ?, result = 'superseded' WHERE endpoint = ? AND finished_at IS NULL",
+    )
+    .bind(now)
+    .bind(endpoint)
+    .execute(&mut *transaction)
+    .await
+    .doing(doing)?;
     transaction.commit().await.doing(doing)
 }
 
@@ -62,8 +73,9 @@ pub(super) async fn commit(
     now: &str,
 ) -> Result<PageOutcome, StoreError> {
     let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await.doing(COMMIT)?;
-    // Another process, or a user, may have changed the table since the last page.
-    let version: i64 = sqlx::query_scalar("PRAGMA schema_version")
+    // Another process, or a user, may have changed the table since the last page: this tells of every commit that was not
+    // this connection's.
+    let version: i64 = sqlx::query_scalar("PRAGMA data_version")
         .fetch_one(&mut *transaction)
         .await
         .doing(COMMIT)?;
@@ -71,10 +83,9 @@ pub(super) async fn commit(
     let known = writer.tables.remove(page.endpoint).filter(|(at, _)| *at == version);
     let mut table = match known {
         Some((_, table)) => table,
-        None => load(&mut transaction, page.endpoint)
-            .await
-            .doing(COMMIT)?
-            .unwrap_or_else(|| Table::new(page.endpoint, page.paths)),
+        None => load(&mut transaction, page.endpoint, COMMIT)
+            .await?
+            .ok_or_else(|| StoreError::TableGone { table: page.endpoint.to_owned() })?,
     };
     let changes = table.changes_for(page.paths, page.records);
     if !changes.is_empty() {
@@ -87,10 +98,6 @@ pub(super) async fn commit(
     reject(&mut transaction, page, now).await.doing(COMMIT)?;
     count(&mut transaction, page, &rows).await.doing(COMMIT)?;
     let sweep_complete = checkpoint(&mut transaction, page, now).await.doing(COMMIT)?;
-    let version: i64 = sqlx::query_scalar("PRAGMA schema_version")
-        .fetch_one(&mut *transaction)
-        .await
-        .doing(COMMIT)?;
     transaction.commit().await.doing(COMMIT)?;
     writer.tables.insert(page.endpoint.to_owned(), (version, table));
     Ok(PageOutcome { rows, sweep_complete })
@@ -100,7 +107,40 @@ pub(super) async fn commit(
 async fn load(
     connection: &mut SqliteConnection,
     endpoint: &str,
-) -> Result<Option<Table>, sqlx::Error> {
+    doing: &'static str,
+) -> Result<Option<Table>, StoreError> {
+    let columns = stored_columns(connection, endpoint).await.doing(doing)?;
+    if columns.is_empty() {
+        return Ok(None);
+    }
+    let present: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_xinfo(?)")
+        .bind(endpoint)
+        .fetch_all(connection)
+        .await
+        .doing(doing)?;
+    let made = || {
+        columns.iter().map(|column| column.name.as_str()).chain(BOOKKEEPING.map(|(name, _)| name))
+    };
+    let gone: Vec<String> = made()
+        .filter(|made| !present.iter().any(|name| name.eq_ignore_ascii_case(made)))
+        .map(str::to_owned)
+        .collect();
+    if !gone.is_empty() {
+        return Err(StoreError::ColumnsGone { table: endpoint.to_owned(), columns: gone });
+    }
+    let added_by_users = present
+        .iter()
+        .filter(|name| !made().any(|made| made.eq_ignore_ascii_case(name)))
+        .cloned()
+        .collect();
+    Ok(Some(Table { name: endpoint.to_owned(), columns, added_by_users }))
+}
+
+/// The columns that `_sync_columns` tells of; none where there is no table.
+async fn stored_columns(
+    connection: &mut SqliteConnection,
+    endpoint: &str,
+) -> Result<Vec<Column>, sqlx::Error> {
     // Where the user has dropped the table, its columns are no longer there either.
     let rows = sqlx::query(
         "SELECT column_name, json_path, c.type, json_types, key_part FROM _sync_columns AS c \
@@ -114,7 +154,6 @@ async fn load(
             .bind(endpoint)
             .execute(connection)
             .await?;
-        return Ok(None);
     }
     let mut columns = Vec::with_capacity(rows.len());
     for row in rows {
@@ -135,7 +174,7 @@ async fn load(
             key_part: key_part.and_then(|part| usize::try_from(part.checked_sub(1)?).ok()),
         });
     }
-    Ok(Some(Table { name: endpoint.to_owned(), columns }))
+    Ok(columns)
 }
 
 /// Carries the changes out, on the database and on `table`.
@@ -146,7 +185,7 @@ async fn change(
     now: &str,
 ) -> Result<(), StoreError> {
     let doing = "change the endpoint's table to hold a page";
-    let columns = table.columns.len() + changes.added.len() + statements::BOOKKEEPING.len();
+    let columns = table.width() + changes.added.len();
     if columns > MAX_COLUMNS {
         return Err(StoreError::TooManyColumns {
             table: table.name.clone(),
@@ -161,6 +200,12 @@ async fn change(
         }
     }
     if !changes.rebuilt.is_empty() {
+        if !table.added_by_users.is_empty() {
+            return Err(StoreError::ColumnsAdded {
+                table: table.name.clone(),
+                columns: table.added_by_users.clone(),
+            });
+        }
         let before = table.clone();
         for (index, to) in changes.rebuilt {
             let Some(column) = table.columns.get_mut(index) else { continue };

@@ -1,5 +1,7 @@
 //! The program's tests from outside: a file a topic.
 
 mod architecture;
+mod stored;
 mod support;
 mod systemd;
+mod values;
