@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{Client, ClientError, TokenError},
+    api::{Client, ClientError},
     clock::{Clock, ClockError},
     config::Config,
     daemon::{self, Running, ScheduleError, ScheduleSettings, Tick, notify},
@@ -58,8 +58,7 @@ impl App {
         let clock = Clock::system().map_err(AppError::Clock)?;
         let client = Client::new(config.api, config.credentials).map_err(AppError::Client)?;
         let store = Store::open(config.store, clock.clone()).await?;
-        let runner =
-            Runner::new(config.sync, client, store.clone(), clock.clone(), watcher);
+        let runner = Runner::new(config.sync, client, store.clone(), clock.clone(), watcher);
         Ok(Self { runner: Arc::new(runner), store, clock, schedules: config.schedules })
     }
 
@@ -113,7 +112,9 @@ impl App {
         };
         match token {
             Ok(()) => Ok(()),
-            Err(error) if error.class() == FailureClass::Credentials => Err(AppError::Credentials(error)),
+            Err(error) if error.class() == FailureClass::Credentials => {
+                Err(AppError::Credentials(error))
+            }
             Err(error) => {
                 tracing::warn!(
                     error = chain(&error),

@@ -68,8 +68,7 @@ fn counts(records: usize, rows: RowCounts) -> String {
     parts
         .into_iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!(", {} {what}", thousands(count)))
-        .collect()
+        .fold(String::new(), |text, (count, what)| text + ", " + &thousands(count) + " " + what)
 }
 
 fn ending(ending: &Ending) -> String {

@@ -211,7 +211,7 @@ impl Flattener {
             return Err(Reject::KeyAmbiguous(self.trie.dotted(node).to_owned()));
         }
         let index = if id.index() < self.key.len() {
-            fields[id.index()] = (id, value);
+            fields[id.index()] = (id, value.key_part());
             id.index()
         } else {
             fields.push((id, value));

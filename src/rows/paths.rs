@@ -102,7 +102,7 @@ impl Transforms {
         names_field(&self.exclude, dotted)
     }
 
-    /// Whether a field within the object or array of this dotted name is never stored; the record itself has no name.
+    /// Whether a field within the object or array of this dotted name is never stored; the record itself has none.
     pub(crate) fn excludes_within(&self, dotted: &str) -> bool {
         self.exclude.iter().any(|path| {
             path.as_str().strip_prefix(dotted).is_some_and(|rest| {

@@ -84,8 +84,11 @@ impl Trie {
         found
     }
 
-    /// Finds the node of the elements of an array.
+    /// Finds the node of the elements of an array. An array in the place of a record is taken for records.
     pub(crate) fn elements(&mut self, array: NodeId) -> NodeId {
+        if array == Self::ROOT {
+            return array;
+        }
         self.node(array).elements.unwrap_or_else(|| {
             let dotted = format!("{}[]", self.node(array).dotted);
             // Not reached by a key, so no key can be mistaken for it: it is nobody's child.

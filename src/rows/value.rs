@@ -7,6 +7,9 @@ use super::{ColumnType, json::Kind, number::Decimal};
 /// The largest magnitude up to which every whole number is a double: 2^53.
 pub const EXACT_IN_REAL: i64 = 1 << 53;
 
+/// Whole numbers below this magnitude, 2^63, fit 64 bits with a sign.
+const FITS_64_BITS: f64 = 9_223_372_036_854_775_808.0;
+
 /// A field's value as it was sent; never `null`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<'a> {
@@ -94,6 +97,18 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The value as a part of the key: a number is spelled the same however it was sent, as it is where the key's column
+    /// becomes TEXT, so that `1.0` finds the row that `1` has made.
+    ///
+    /// A number that only TEXT holds keeps its spelling.
+    pub(crate) fn key_part(self) -> Self {
+        match self {
+            Self::Integer { value, .. } => Self::Integer { value, token: value.to_string().into() },
+            Self::Real { value, .. } => Self::Real { value, token: spell_real(value).into() },
+            value => value,
+        }
+    }
+
     fn number_in_text(to: ColumnType, text: Cow<'a, str>) -> Self {
         let is_candidate = Decimal::parse(&text).is_some_and(|decimal| {
             let is_negative_zero = decimal.is_zero() && decimal.is_negative();
@@ -168,13 +183,15 @@ pub fn spell_boolean(value: bool) -> &'static str {
 }
 
 /// How JSON spells a value of a REAL column that becomes TEXT: the shortest digits that give the same double (`0.1`,
-/// `1e300`, `5`). An INTEGER column's values are spelled by their digits.
+/// `1e300`). A whole number that fits 64 bits is spelled by its digits (`5`), as an INTEGER column's are.
 pub fn spell_real(value: f64) -> String {
-    let mut text = format!("{value:?}");
-    if text.ends_with(".0") {
-        text.truncate(text.len() - 2);
+    // Adding zero makes one of the two zeros.
+    let value = value + 0.0;
+    if value.fract() == 0.0 && value.abs() < FITS_64_BITS {
+        format!("{value}")
+    } else {
+        format!("{value:?}")
     }
-    text
 }
 
 #[cfg(test)]
@@ -259,10 +276,34 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_spelled_the_same_however_it_was_sent() {
+        for (tokens, spelling) in [
+            (&["1", "1.0", "10e-1"][..], "1"),
+            (&["0", "-0", "-0.0", "0e9"], "0"),
+            (&["2.5", "2.50", "25E-1"], "2.5"),
+            (&["1000000000000000000", "1e18"], "1000000000000000000"),
+            (&["10000000000000000000000", "1e22"], "1e22"),
+            (&["9223372036854775808"], "9223372036854775808"),
+        ] {
+            for token in tokens {
+                let value = Value::number(token).key_part();
+                assert_eq!(value.to_sql(ColumnType::Text), text(spelling).to_sql(ColumnType::Text));
+            }
+        }
+    }
+
+    #[test]
     fn a_double_is_spelled_by_its_shortest_digits() {
-        for (value, spelling) in
-            [(0.1, "0.1"), (1e300, "1e300"), (5.0, "5"), (-0.5, "-0.5"), (1.5e-7, "1.5e-7")]
-        {
+        for (value, spelling) in [
+            (0.1, "0.1"),
+            (1e300, "1e300"),
+            (5.0, "5"),
+            (-0.0, "0"),
+            (-0.5, "-0.5"),
+            (1.5e-7, "1.5e-7"),
+            (1e18, "1000000000000000000"),
+            (1e19, "1e19"),
+        ] {
             assert_eq!(spell_real(value), spelling);
         }
     }

@@ -45,6 +45,15 @@ pub enum StoreError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Another process does not finish opening the database.
+    #[error(
+        "`{}` is held by a process that does not finish opening the database: find out which one, and whether its disk is busy",
+        path.display()
+    )]
+    Opening {
+        /// The lock file.
+        path: PathBuf,
+    },
     /// The file cannot be opened as a database.
     #[error("cannot open the database `{}`", path.display())]
     Open {
@@ -103,7 +112,7 @@ pub enum StoreError {
     },
     /// The endpoint's table was made with another key.
     #[error(
-        "table `{table}` was made with the key {stored}, the configuration now says {configured}: set the key back, rename the endpoint, or drop the table and its lines in `_sync_columns` to start it afresh"
+        "table `{table}` was made with the key {stored}, the configuration now says {configured}: set the key back, rename the endpoint, or drop the table to start it afresh"
     )]
     KeyChanged {
         /// The table.
@@ -122,6 +131,34 @@ pub enum StoreError {
         table: String,
         /// `table` or `view`.
         kind: String,
+    },
+    /// The endpoint's table is gone, though the run has made sure of it.
+    #[error("table `{table}` was dropped while it was being filled: the next run makes it anew")]
+    TableGone {
+        /// The table.
+        table: String,
+    },
+    /// The endpoint's table lacks columns that this program has made.
+    #[error(
+        "table `{table}` no longer has the columns {}: drop the table, and the next run fills it anew",
+        .columns.join(", ")
+    )]
+    ColumnsGone {
+        /// The table.
+        table: String,
+        /// The columns.
+        columns: Vec<String>,
+    },
+    /// The endpoint's table must be made anew, which would lose columns that others have added to it.
+    #[error(
+        "table `{table}` must be made anew, since the type of a field has changed, but has columns that are not this program's: {}; move them to a table of their own",
+        .columns.join(", ")
+    )]
+    ColumnsAdded {
+        /// The table.
+        table: String,
+        /// The columns.
+        columns: Vec<String>,
     },
     /// The records have more fields than SQLite has columns.
     #[error(
@@ -149,9 +186,15 @@ impl StoreError {
             | Self::Open { .. }
             | Self::Foreign { .. }
             | Self::Newer { .. }
-            | Self::Gone { .. }
-            | Self::Sql { .. } => true,
-            Self::KeyChanged { .. } | Self::NameTaken { .. } | Self::TooManyColumns { .. } => false,
+            | Self::Opening { .. }
+            | Self::Gone { .. } => true,
+            Self::Sql { source, .. } => !source.concerns_statement(),
+            Self::KeyChanged { .. }
+            | Self::NameTaken { .. }
+            | Self::TableGone { .. }
+            | Self::ColumnsGone { .. }
+            | Self::ColumnsAdded { .. }
+            | Self::TooManyColumns { .. } => false,
         }
     }
 }
@@ -171,6 +214,11 @@ impl Cause {
         Some(code & 0xff)
     }
 
+    /// Whether one statement is at fault, or what users' own indexes and triggers make of it, and not the database.
+    fn concerns_statement(&self) -> bool {
+        matches!(self.primary_code(), Some(1 | 19))
+    }
+
     fn advice(&self) -> Option<&'static str> {
         match self.primary_code()? {
             5 | 6 => Some(
@@ -183,6 +231,7 @@ impl Cause {
             }
             13 => Some("the disk is full: free some space, the next run goes on at the checkpoint"),
             14 => Some("the folder must exist and be writable by this user"),
+            19 => Some("a unique index or a trigger that is not this program's refuses it"),
             26 => Some("the file is not a SQLite database: set `database.path` to another file"),
             _ => None,
         }

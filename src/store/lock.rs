@@ -65,7 +65,7 @@ fn open(path: &Path, mode: u32) -> Result<File, StoreError> {
         .map_err(|source| StoreError::Create { path: path.to_owned(), source })
 }
 
-fn beside(database: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

@@ -57,6 +57,11 @@ pub(super) async fn open(settings: &Settings) -> Result<SqliteConnection, StoreE
     let mut connection = opened
         .map_err(|source| StoreError::Open { path: path.clone(), source: Cause::new(source) })?;
     make_sure_it_is_no_newer(&mut connection, path).await?;
+    set_mode(path, settings.mode).map_err(|source| StoreError::Mode {
+        path: path.clone(),
+        mode: settings.mode,
+        source,
+    })?;
     prepare(&mut connection).await.doing("prepare the database")?;
     Ok(connection)
 }
@@ -81,18 +86,25 @@ fn make_sure_it_is_ours(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Makes the file with its permissions before anything is in it: SQLite gives its `-wal` and `-shm` files the same ones.
+/// A file that is there is left alone: its mode is set once it has been found to be ours.
 fn make_file(path: &Path, mode: u32) -> Result<(), StoreError> {
     match OpenOptions::new().write(true).create_new(true).mode(mode).open(path) {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(source) => return Err(StoreError::Create { path: path.to_owned(), source }),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(source) => Err(StoreError::Create { path: path.to_owned(), source }),
     }
-    set_mode(path, mode).map_err(|source| StoreError::Mode { path: path.to_owned(), mode, source })
 }
 
+/// Gives the file, and those that SQLite has made beside it, the permissions of the configuration.
 fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
-    if fs::metadata(path)?.permissions().mode() & 0o7777 != mode {
-        fs::set_permissions(path, Permissions::from_mode(mode))?;
+    for suffix in ["", "-wal", "-shm"] {
+        let file = lock::beside(path, suffix);
+        match fs::metadata(&file) {
+            Ok(found) if found.permissions().mode() & 0o7777 == mode => {}
+            Ok(_) => fs::set_permissions(&file, Permissions::from_mode(mode))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }
@@ -138,13 +150,16 @@ async fn make_sure_it_is_no_newer(
     }
 }
 
-async fn prepare(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    let mark: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
-    if mark != APPLICATION_ID {
-        // Before the log is on: the mark must be in the file itself from the first on, whatever ends the process.
-        let set = AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}"));
-        sqlx::query(set).execute(&mut *connection).await?;
-    }
+/// Opens another connection to a database that this process has prepared already.
+pub(super) async fn reopen(settings: &Settings) -> Result<SqliteConnection, StoreError> {
+    let path = &settings.path;
+    let open = |source| StoreError::Open { path: path.clone(), source: Cause::new(source) };
+    let mut connection = connect(path).await.map_err(open)?;
+    configure(&mut connection).await.map_err(open)?;
+    Ok(connection)
+}
+
+async fn configure(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     for pragma in [
         // Readers never wait for the writer.
         "PRAGMA journal_mode = WAL",
@@ -158,6 +173,17 @@ async fn prepare(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     ] {
         sqlx::query(pragma).execute(&mut *connection).await?;
     }
+    Ok(())
+}
+
+async fn prepare(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let mark: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
+    if mark != APPLICATION_ID {
+        // Before the log is on: the mark must be in the file itself from the first on, whatever ends the process.
+        let set = AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}"));
+        sqlx::query(set).execute(&mut *connection).await?;
+    }
+    configure(connection).await?;
     let migrations = MIGRATIONS.iter().map(|&(version, description, sql)| {
         Migration::new(
             version,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::statements::BOOKKEEPING;
 use crate::rows::{self, ColumnType, PathId, Paths, Record};
 
 /// SQLite's own limit (`SQLITE_MAX_COLUMN`).
@@ -14,6 +15,8 @@ pub(super) struct Table {
     pub(super) name: String,
     /// The data columns in the table's order; the bookkeeping ones follow them or stand among them.
     pub(super) columns: Vec<Column>,
+    /// Columns that users have added.
+    pub(super) added_by_users: Vec<String>,
 }
 
 /// A data column.
@@ -48,7 +51,8 @@ impl Changes {
 impl Table {
     /// A table for records of which none has been seen yet: the key's columns, their types provisional.
     pub(super) fn new(name: &str, paths: &Paths) -> Self {
-        let mut table = Self { name: name.to_owned(), columns: Vec::new() };
+        let mut table =
+            Self { name: name.to_owned(), columns: Vec::new(), added_by_users: Vec::new() };
         for part in 0..paths.key_len() {
             let path = path_id(part);
             let column = Column {
@@ -81,12 +85,16 @@ impl Table {
             .collect()
     }
 
+    /// How many columns it has, the bookkeeping ones too.
+    pub(super) fn width(&self) -> usize {
+        self.columns.len() + self.added_by_users.len() + BOOKKEEPING.len()
+    }
+
     /// A column name that is taken neither by a column, nor by one about to be added, nor by a bookkeeping one.
     fn free_name(&self, added: &[Column], wanted: &str) -> String {
         rows::unique_name(wanted, |name| {
-            let taken = |other: &str| other.eq_ignore_ascii_case(name);
-            rows::RESERVED.iter().any(|reserved| taken(reserved))
-                || self.columns.iter().chain(added).any(|column| taken(&column.name))
+            let columns = self.columns.iter().chain(added).map(|column| &column.name);
+            columns.chain(&self.added_by_users).any(|taken| taken.eq_ignore_ascii_case(name))
         })
     }
 

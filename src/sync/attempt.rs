@@ -257,7 +257,11 @@ impl<'r> Requester<'r> {
     /// Counts the reservations that grew old, so that this has an end.
     fn late(&mut self) -> Result<(), Halt> {
         self.stale += 1;
-        if self.stale < LATE { Ok(()) } else { Err(EndpointError::Late { page: self.page, tries: self.stale }.into()) }
+        if self.stale < LATE {
+            Ok(())
+        } else {
+            Err(EndpointError::Late { page: self.page, tries: self.stale }.into())
+        }
     }
 
     async fn no_token(&mut self, error: TokenError) -> Result<(), Halt> {

@@ -42,7 +42,9 @@ pub enum EndpointError {
         problem: Problem,
     },
     /// No request could be sent soon enough after its reservation.
-    #[error("page {page}: {tries} times in a row a request could not be sent within a second of its reservation: does the token endpoint answer slowly, with tokens that end at once, or is the machine overloaded?")]
+    #[error(
+        "page {page}: {tries} times in a row a request could not be sent within a second of its reservation: does the token endpoint answer slowly, with tokens that end at once, or is the machine overloaded?"
+    )]
     Late {
         /// The page, from 1.
         page: u64,

@@ -216,6 +216,7 @@ impl Runner {
         stop: &CancellationToken,
         progress: &mut Progress,
     ) -> Result<(), Halt> {
+        self.shared.store.begin_endpoint_run(run, &endpoint.name).await?;
         let busy = self
             .shared
             .busy
@@ -226,9 +227,10 @@ impl Runner {
             () = stop.cancelled() => return Err(Halt::Paused(Pause::Stopped)),
             busy = busy.lock() => busy,
         };
-        let lock = self.shared.store.try_lock(&endpoint.name)?;
-        self.shared.store.begin_endpoint_run(run, &endpoint.name, lock.is_some()).await?;
-        let Some(_lock) = lock else { return Err(Halt::Paused(Pause::Locked)) };
+        let Some(_lock) = self.shared.store.try_lock(&endpoint.name)? else {
+            return Err(Halt::Paused(Pause::Locked));
+        };
+        self.shared.store.close_interrupted(run, &endpoint.name).await?;
         sweep::sweep(&self.shared, endpoint, run, stop, progress).await
     }
 }

@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 use super::{
     EndpointSettings, Event, StartOver,
     attempt::{Halt, Requester},
-    error::EndpointError,
     plan,
     runner::Shared,
 };
@@ -72,7 +71,9 @@ impl Sweeper<'_> {
                 Swept::Complete => return Ok(()),
                 // Only the first page can be asked for again. What is asked for then is no checkpoint of an earlier run, so
                 // this happens once.
-                Swept::Stale(problem) => self.starts_over(problem.as_ref().map_or(StartOver::Unreadable, StartOver::Refused)),
+                Swept::Stale(problem) => self.starts_over(
+                    problem.as_ref().map_or(StartOver::Unreadable, StartOver::Refused),
+                ),
             }
             self.shared.store.abandon_sweep(sweep.id).await?;
         }

@@ -7,6 +7,8 @@ mod listing;
 mod pauses;
 mod resume;
 mod signals;
+mod stored;
 mod support;
 mod systemd;
 mod tokens;
+mod values;

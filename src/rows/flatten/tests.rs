@@ -70,6 +70,19 @@ fn a_key_part_with_a_dot_is_found_either_way_but_not_both() {
 }
 
 #[test]
+fn what_is_kept_of_a_record_that_cannot_be_stored_is_without_what_is_excluded() {
+    let exclude = ["plate", "user.email", "guests[].email"].map(path).to_vec();
+    let mut flattener = Flattener::new(Transforms { exclude, ..keyed(&["id"]) });
+    let record = r#"{"plate":"X","user":{"email":"X","n":1},"guests":[{"email":"X","n":[2]}],"":{"plate":3}}"#;
+    let kept = r#"{"user":{"n":1},"guests":[{"n":[2]}],"":{"plate":3}}"#;
+    assert_eq!(flattener.redact(raw(record)), kept);
+    assert_eq!(
+        flattener.redact(raw(&format!("[{record},[{record}]]"))),
+        format!("[{kept},[{kept}]]")
+    );
+}
+
+#[test]
 fn a_record_that_cannot_be_stored_is_rejected_with_its_reason() {
     for (text, reason) in [
         ("[1]", "the record is an array, not an object"),

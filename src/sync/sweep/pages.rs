@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{Swept, Sweeper};
+use super::{Sweeper, Swept};
 use crate::{
     api::{
         client::Response,
@@ -43,7 +43,9 @@ impl Sweeper<'_> {
         let style = &self.endpoint.pagination;
         let stored = slice.state.as_deref().map(serde_json::from_str);
         let resumed = stored.is_some();
-        let Ok(state) = stored.unwrap_or_else(|| Ok(style.start())) else { return Ok(Swept::Stale(None)) };
+        let Ok(state) = stored.unwrap_or_else(|| Ok(style.start())) else {
+            return Ok(Swept::Stale(None));
+        };
         let mut place = Place { sweep, slice: slice.number, state, page: slice.pages + 1, resumed };
         self.requester.next_page(place.page);
         loop {
@@ -69,7 +71,9 @@ impl Sweeper<'_> {
     /// that its checkpoint has grown old.
     async fn no_page(&mut self, place: &Place, answer: Answer) -> Result<Swept, Halt> {
         let (problem, end) = match answer {
-            Answer::NotFound(problem) => (problem, self.endpoint.pagination.not_found(&place.state)),
+            Answer::NotFound(problem) => {
+                (problem, self.endpoint.pagination.not_found(&place.state))
+            }
             Answer::Refused(problem) => (problem, None),
             Answer::Page(_) => unreachable!("a page is read, not judged"),
         };
@@ -78,7 +82,11 @@ impl Sweeper<'_> {
             self.progress.mismatch = end.mismatch();
             return Ok(Swept::Complete);
         }
-        if place.resumed { Ok(Swept::Stale(Some(problem))) } else { Err(EndpointError::Http { page: place.page, problem }.into()) }
+        if place.resumed {
+            Ok(Swept::Stale(Some(problem)))
+        } else {
+            Err(EndpointError::Http { page: place.page, problem }.into())
+        }
     }
 
     /// Reads a response, and stores what it brings.
@@ -91,10 +99,12 @@ impl Sweeper<'_> {
             }
         };
         let digest = page.digest();
-        let seen = Seen { records: page.records.len() as u64, total: page.total, next: page.next, digest };
+        let seen =
+            Seen { records: page.records.len() as u64, total: page.total, next: page.next, digest };
         match self.endpoint.pagination.advance(&place.state, &seen) {
             Ok(Step::Next(state)) => {
-                let checkpoint = serde_json::to_string(&state).expect("a pagination's state is plain data");
+                let checkpoint =
+                    serde_json::to_string(&state).expect("a pagination's state is plain data");
                 let rows = self.commit(place, &page.records, Checkpoint::Next(&checkpoint)).await?;
                 self.stored(place.page, page.records.len(), (state.records(), seen.total), rows);
                 Ok(Read::Next(state))
@@ -116,7 +126,11 @@ impl Sweeper<'_> {
 
     fn url(&self, state: &State) -> url::Url {
         let paging = self.endpoint.pagination.params(state);
-        let fixed = self.endpoint.params.iter().filter(|(name, _)| paging.iter().all(|(other, _)| other != name));
+        let fixed = self
+            .endpoint
+            .params
+            .iter()
+            .filter(|(name, _)| paging.iter().all(|(other, _)| other != name));
         let params: Vec<_> = fixed.chain(&paging).cloned().collect();
         self.shared.client.url(&self.endpoint.path, &params)
     }
@@ -129,7 +143,12 @@ impl Sweeper<'_> {
         page::parse(body, self.endpoint.records.as_ref(), self.endpoint.total.as_ref(), next)
     }
 
-    async fn commit(&mut self, place: &Place, raw: &[&RawValue], checkpoint: Checkpoint<'_>) -> Result<RowCounts, Halt> {
+    async fn commit(
+        &mut self,
+        place: &Place,
+        raw: &[&RawValue],
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<RowCounts, Halt> {
         let mut records = Vec::with_capacity(raw.len());
         let mut rejects = Vec::new();
         for record in raw {
@@ -171,6 +190,12 @@ impl Sweeper<'_> {
     }
 
     fn stored(&self, page: u64, records: usize, read: (u64, Option<u64>), rows: RowCounts) {
-        self.shared.tell(&Event::PageStored { endpoint: &self.endpoint.name, page, records, read, rows });
+        self.shared.tell(&Event::PageStored {
+            endpoint: &self.endpoint.name,
+            page,
+            records,
+            read,
+            rows,
+        });
     }
 }
