@@ -154,41 +154,14 @@ pub(super) async fn change(
             limit: MAX_COLUMNS,
         });
     }
+    if !changes.rebuilt.is_empty() {
+        rebuild(connection, table, changes.rebuilt, doing).await?;
+    }
     for (index, json_types) in changes.json_types {
         if let Some(column) = table.columns.get_mut(index) {
             column.json_types = json_types;
             update_column(connection, &table.name, column).await.doing(doing)?;
         }
-    }
-    if !changes.rebuilt.is_empty() {
-        if !table.added_by_users.is_empty() {
-            return Err(StoreError::ColumnsAdded {
-                table: table.name.clone(),
-                columns: table.added_by_users.clone(),
-            });
-        }
-        let before = table.clone();
-        for (index, to) in changes.rebuilt {
-            let Some(column) = table.columns.get_mut(index) else { continue };
-            column.declared = match (column.declared, to) {
-                (ColumnType::Integer, ColumnType::Real)
-                    if !ddl::survives_as_real(connection, &table.name, &column.name)
-                        .await
-                        .doing(doing)? =>
-                {
-                    ColumnType::Text
-                }
-                _ => to,
-            };
-            update_column(connection, &table.name, column).await.doing(doing)?;
-            tracing::info!(
-                endpoint.name = table.name,
-                column.name = column.name,
-                column.r#type = column.declared.as_sql(),
-                "a value does not fit its column: the column is rebuilt"
-            );
-        }
-        ddl::rebuild(connection, &before, table).await.doing(doing)?;
     }
     for column in changes.added {
         ddl::add_column(connection, &table.name, &column).await.doing(doing)?;
@@ -196,6 +169,46 @@ pub(super) async fn change(
         table.columns.push(column);
     }
     Ok(())
+}
+
+async fn rebuild(
+    connection: &mut SqliteConnection,
+    table: &mut Table,
+    rebuilt: Vec<(usize, ColumnType)>,
+    doing: &'static str,
+) -> Result<(), StoreError> {
+    if !table.added_by_users.is_empty() {
+        return Err(StoreError::ColumnsAdded {
+            table: table.name.clone(),
+            columns: table.added_by_users.clone(),
+        });
+    }
+    let before = table.clone();
+    for (index, to) in rebuilt {
+        let Some(column) = table.columns.get_mut(index) else { continue };
+        let was_seen = !column.json_types.is_empty();
+        column.declared = match (column.declared, to) {
+            (ColumnType::Integer, ColumnType::Real)
+                if !ddl::survives_as_real(connection, &table.name, &column.name)
+                    .await
+                    .doing(doing)? =>
+            {
+                ColumnType::Text
+            }
+            _ => to,
+        };
+        update_column(connection, &table.name, column).await.doing(doing)?;
+        // The type of a key of which nothing was seen yet is only provisional.
+        if was_seen {
+            tracing::info!(
+                endpoint.name = table.name,
+                column.name = column.name,
+                column.r#type = column.declared.as_sql(),
+                "a value does not fit its column: the column is rebuilt"
+            );
+        }
+    }
+    ddl::rebuild(connection, &before, table).await.doing(doing)
 }
 
 async fn record_column(

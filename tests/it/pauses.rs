@@ -60,7 +60,7 @@ fn every_form_of_a_refusal_is_a_pause_of_its_length() {
         let mut sandbox = users_and_rooms(&api);
         without_waiting(&mut sandbox);
 
-        sandbox.run(&["--run-now"]).expect_status(75).expect_stderr("users is unfinished");
+        sandbox.run(&["--run-now"]).expect_status(75).expect_stderr("users unfinished");
 
         assert_eq!(sandbox.lines(ENDS), ["rooms|ok", "users|paused"], "{said}");
         assert_eq!(sandbox.lines("SELECT limit_group FROM _sync_pauses"), ["/users"], "{said}");
@@ -180,7 +180,7 @@ fn ten_refusals_in_a_row_leave_the_endpoint_to_the_next_run() {
 
     sandbox.run(&["--run-now"]).expect_status(75).expect_stderr("10 times in a row");
     assert_eq!(api.asked_for("/users").len(), 1 + 10);
-    sandbox.run(&["--run-now"]).expect_status(0).expect_stderr("goes on after 1 pages");
+    sandbox.run(&["--run-now"]).expect_status(0).expect_stderr("goes on after 1 page");
 
     assert_eq!(pages_asked(&api, "/users").split_off(11), [2, 3]);
     assert_eq!(sandbox.lines(STORED), whole(3));
@@ -198,7 +198,7 @@ fn a_refusal_of_the_token_endpoint_pauses_every_endpoint() {
     sandbox.run(&["--run-now"]).expect_status(75);
 
     assert_eq!(sandbox.lines(ENDS), ["rooms|paused", "users|paused"]);
-    assert_eq!(sandbox.lines("SELECT limit_group FROM _sync_pauses"), ["token"]);
+    assert_eq!(sandbox.lines("SELECT limit_group FROM _sync_pauses"), ["(token endpoint)"]);
     let asked = api.asked().len();
     sandbox.run(&["--run-now"]).expect_status(75);
     assert_eq!(api.asked().len(), asked, "another process obeys the pause");

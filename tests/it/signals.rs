@@ -57,7 +57,7 @@ fn a_signal_in_mid_page_finishes_the_page_and_the_next_run_goes_on_behind_it() {
         wait_until("the third page is asked for", || api.asked_for("/users").len() == 3);
         stop(&running, signal);
         gate.open();
-        running.wait().expect_status(75).expect_stderr("users is unfinished: stopped by a signal");
+        running.wait().expect_status(75).expect_stderr("users unfinished: stopped by a signal");
 
         assert_eq!(sandbox.lines(STORED), whole(3), "the page in hand is stored");
         assert_eq!(sandbox.lines("SELECT result, pages FROM _sync_endpoint_runs"), ["paused|3"]);
