@@ -32,9 +32,11 @@ fn line(event: &Event<'_>, width: usize) -> Option<String> {
             (endpoint, format!("goes on after {} that {stored} already", counted(*pages, "page")))
         }
         Event::PageStored { endpoint, page, records, read: (read, total), rows } => {
-            let of = total.map(|total| format!(" of {}", thousands(total))).unwrap_or_default();
-            let (page, read) = (thousands(*page), thousands(*read));
-            (endpoint, format!("page {page}: {read}{of} records{}", counts(*records, *rows)))
+            let read = match total {
+                Some(total) => format!("{} of {}", thousands(*read), counted(*total, "record")),
+                None => counted(*read, "record"),
+            };
+            (endpoint, format!("page {}: {read}{}", thousands(*page), counts(*records, *rows)))
         }
         Event::Waiting { endpoint, length, reason: Wait::Limit } => {
             let line = || format!("waiting {} for the rate limit of {endpoint}", seconds(*length));

@@ -154,6 +154,9 @@ async fn change(
             limit: MAX_COLUMNS,
         });
     }
+    // Of what holds nothing yet the type was provisional.
+    let provisional: Vec<bool> =
+        table.columns.iter().map(|column| column.json_types.is_empty()).collect();
     for (index, json_types) in changes.json_types {
         if let Some(column) = table.columns.get_mut(index) {
             column.json_types = json_types;
@@ -175,12 +178,14 @@ async fn change(
                 _ => to,
             };
             update_column(connection, &table.name, column).await.doing(doing)?;
-            tracing::info!(
-                endpoint.name = table.name,
-                column.name = column.name,
-                column.r#type = column.declared.as_sql(),
-                "a value does not fit its column: the column is rebuilt"
-            );
+            if provisional.get(index) != Some(&true) {
+                tracing::info!(
+                    endpoint.name = table.name,
+                    column.name = column.name,
+                    column.r#type = column.declared.as_sql(),
+                    "a value does not fit its column: the column is rebuilt"
+                );
+            }
         }
         ddl::rebuild(connection, &before, table).await.doing(doing)?;
     }

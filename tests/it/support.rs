@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Condvar, Mutex},
     time::{Duration, Instant},
 };
 
@@ -22,7 +22,7 @@ use tempfile::{NamedTempFile, TempDir};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 /// How long a test waits for something that must happen, before it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A request as the scripted API saw it.
 #[derive(Clone, Debug)]
@@ -158,6 +158,27 @@ async fn answer(State(scripted): State<Scripted>, uri: Uri, request: Request) ->
     (scripted.script)(&asked)
 }
 
+/// Holds answers of a script back until it is opened.
+#[derive(Clone, Default)]
+pub(crate) struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    /// Lets everyone pass from now on.
+    pub(crate) fn open(&self) {
+        *self.0.0.lock().expect("no test panics while it holds this") = true;
+        self.0.1.notify_all();
+    }
+
+    /// Returns once it is open; a test that fails before that does not hold its API up for ever.
+    pub(crate) fn pass(&self) {
+        let (open, opened) = &*self.0;
+        tokio::task::block_in_place(|| {
+            let open = open.lock().expect("no test panics while it holds this");
+            drop(opened.wait_timeout_while(open, PATIENCE, |open| !*open));
+        });
+    }
+}
+
 /// A token endpoint's answer.
 pub(crate) fn token(access_token: &str, expires_in: u64) -> Answer {
     Answer::json(format!(
@@ -255,7 +276,7 @@ impl Sandbox {
 
     /// Starts the binary and leaves it running; what it prints goes to files, which never fill up as pipes do.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        let file = || tempfile::NamedTempFile::new().expect("a temporary file can be made");
+        let file = || NamedTempFile::new().expect("a temporary file can be made");
         let (stdout, stderr) = (file(), file());
         let handle = |file: &NamedTempFile| file.reopen().expect("a file can be opened twice");
         let child = self.command(arguments).stdout(handle(&stdout)).stderr(handle(&stderr)).spawn();
@@ -346,6 +367,11 @@ impl Running {
             .and_then(rustix::process::Pid::from_raw)
             .expect("a child has a process id");
         rustix::process::kill_process(pid, signal).expect("a child can be signalled");
+    }
+
+    /// What it has printed to stdout so far.
+    pub(crate) fn stdout(&self) -> String {
+        read(&self.stdout)
     }
 
     /// What it has printed to stderr so far.
