@@ -1,6 +1,6 @@
 //! Progress of an interactive run: plain lines on stderr.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Write, sync::Arc, time::Duration};
 
 use super::{
     print_progress,
@@ -60,17 +60,19 @@ fn line(event: &Event<'_>, width: usize) -> Option<String> {
 fn counts(records: usize, rows: RowCounts) -> String {
     let stored = rows.new + rows.changed + rows.unchanged;
     let rejected = (records as u64).saturating_sub(stored);
-    let parts = [
+    let mut text = String::new();
+    for (count, what) in [
         (rows.new, "new"),
         (rows.changed, "changed"),
         (rows.unchanged, "unchanged"),
         (rejected, "rejected"),
-    ];
-    parts
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!(", {} {what}", thousands(count)))
-        .collect()
+    ] {
+        if count > 0 {
+            write!(text, ", {} {what}", thousands(count))
+                .expect("a String takes whatever is written to it");
+        }
+    }
+    text
 }
 
 fn ending(ending: &Ending) -> String {
