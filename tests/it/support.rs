@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Condvar, Mutex},
     time::{Duration, Instant},
 };
 
@@ -22,7 +22,7 @@ use tempfile::{NamedTempFile, TempDir};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 /// How long a test waits for something that must happen, before it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A request as the scripted API saw it.
 #[derive(Clone, Debug)]
@@ -156,6 +156,27 @@ async fn answer(State(scripted): State<Scripted>, uri: Uri, request: Request) ->
     };
     scripted.asked.lock().expect("no test panics while it holds this").push(asked.clone());
     (scripted.script)(&asked)
+}
+
+/// Holds answers of a script back until it is opened.
+#[derive(Clone, Default)]
+pub(crate) struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    /// Lets everyone pass from now on.
+    pub(crate) fn open(&self) {
+        *self.0.0.lock().expect("no test panics while it holds this") = true;
+        self.0.1.notify_all();
+    }
+
+    /// Returns once it is open; a test that fails before that does not hold its API up for ever.
+    pub(crate) fn pass(&self) {
+        let (open, opened) = &*self.0;
+        tokio::task::block_in_place(|| {
+            let open = open.lock().expect("no test panics while it holds this");
+            drop(opened.wait_timeout_while(open, PATIENCE, |open| !*open));
+        });
+    }
 }
 
 /// A token endpoint's answer.
@@ -346,6 +367,11 @@ impl Running {
             .and_then(rustix::process::Pid::from_raw)
             .expect("a child has a process id");
         rustix::process::kill_process(pid, signal).expect("a child can be signalled");
+    }
+
+    /// What it has printed to stdout so far.
+    pub(crate) fn stdout(&self) -> String {
+        read(&self.stdout)
     }
 
     /// What it has printed to stderr so far.
