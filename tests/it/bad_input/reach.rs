@@ -87,6 +87,8 @@ fn a_certificate_that_is_not_trusted_is_not_asked_again_until_its_authority_is_n
     let other = TlsApi::before(&api);
     sandbox.write("other.pem", other.certificate());
     sandbox.set("MAPIQ_SYNC__API__CA_FILE", "other.pem");
+    // Long enough for another try, were there one.
+    sandbox.set("MAPIQ_SYNC__RETRY__MAX_ELAPSED", "3s");
     let finished = run(&sandbox, &["--run-now"])
         .expect_status(69)
         .expect_stderr("the certificate of localhost:")
