@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     listing::{endpoint, page, pages_asked, refusal, whole},
-    support::{Answer, Api, Asked, Finished, Sandbox, token},
+    support::{Answer, Api, Asked, Finished, Sandbox, token, wait_until},
 };
 
 const STORED: &str = "SELECT id, name, even FROM users ORDER BY id";
@@ -143,6 +143,19 @@ fn an_outage_that_states_no_time_is_a_failure_and_no_pause() {
 
     assert_eq!(sandbox.lines(ENDS), ["rooms|ok", "users|failed"]);
     assert_eq!(sandbox.count("SELECT count(*) FROM _sync_pauses"), 0);
+}
+
+#[test]
+fn a_page_that_stays_unreadable_is_given_up() {
+    let api = serve(|_| Answer::json("<html>"));
+    let mut sandbox = users_and_rooms(&api);
+    sandbox.set("MAPIQ_SYNC__RETRY__MAX_ELAPSED", "2s");
+
+    let running = sandbox.start(&["--run-now"]);
+    wait_until("it is tried again no more", || running.stderr().contains("users: failed"));
+
+    running.wait().expect_status(1);
+    assert!((2..=4).contains(&api.asked_for("/users").len()), "delays are half a second at least");
 }
 
 #[test]

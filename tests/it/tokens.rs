@@ -191,7 +191,7 @@ fn expiring(life: Duration, pages: usize) -> (Api, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn a_token_is_renewed_ahead_of_its_end() {
+fn a_run_that_outlives_its_token_has_a_new_one_before_the_old_one_is_refused() {
     let (api, dead) = expiring(Duration::from_secs(4), 12);
     // Six seconds' worth of requests.
     let sandbox = users(&api, "rate_limit = { requests = 2, per = \"1s\" }");
