@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use http::StatusCode;
+
 use super::*;
 use crate::{
     api::testing::{self, Server, response},
