@@ -26,14 +26,15 @@ fn limited(window: &Arc<Window>, pages: usize) -> Api {
 
 /// Adds a job of the same name for each of some endpoints.
 fn add_jobs(sandbox: &Sandbox, endpoints: &[&str]) {
-    let mut config = fs::read_to_string(sandbox.path().join("config.toml"))
+    let config = fs::read_to_string(sandbox.path().join("config.toml"))
         .expect("the test's configuration can be read");
-    for name in endpoints {
-        config.push_str(&format!(
+    let jobs = endpoints.iter().map(|name| {
+        format!(
             "[[job]]\nname = \"{name}\"\nschedule = \"* * * * * *\"\nendpoints = [\"{name}\"]\n"
-        ));
-    }
-    sandbox.write("config.toml", &config);
+        )
+    });
+    let config: Vec<String> = std::iter::once(config).chain(jobs).collect();
+    sandbox.write("config.toml", &config.concat());
 }
 
 #[test]

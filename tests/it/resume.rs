@@ -29,9 +29,9 @@ fn however_often_it_is_killed_the_tables_equal_the_listings() {
     let [users, rooms] = gates.clone();
     let api = Api::serve(move |asked| {
         if asked.path == "/users" {
-            users.pass()
+            users.pass();
         } else {
-            rooms.pass()
+            rooms.pass();
         }
         page(asked, PAGES)
     });
