@@ -26,15 +26,15 @@ fn limited(window: &Arc<Window>, pages: usize) -> Api {
 
 /// Adds a job of the same name for each of some endpoints.
 fn add_jobs(sandbox: &Sandbox, endpoints: &[&str]) {
-    let config = fs::read_to_string(sandbox.path().join("config.toml"))
+    let mut config = fs::read_to_string(sandbox.path().join("config.toml"))
         .expect("the test's configuration can be read");
-    let jobs = endpoints.iter().map(|name| {
-        format!(
+    for name in endpoints {
+        let job = format!(
             "[[job]]\nname = \"{name}\"\nschedule = \"* * * * * *\"\nendpoints = [\"{name}\"]\n"
-        )
-    });
-    let config: Vec<String> = std::iter::once(config).chain(jobs).collect();
-    sandbox.write("config.toml", &config.concat());
+        );
+        config.push_str(&job);
+    }
+    sandbox.write("config.toml", &config);
 }
 
 #[test]

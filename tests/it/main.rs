@@ -1,10 +1,5 @@
 //! The program's tests from outside: a file a topic.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a test measures the program by a clock that is not the program's own"
-)]
-
 mod architecture;
 mod bad_input;
 mod budget;

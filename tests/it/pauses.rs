@@ -29,15 +29,14 @@ fn without_waiting(sandbox: &mut Sandbox) {
     sandbox.set("MAPIQ_SYNC__RATE_LIMIT__MAX_WAIT", "10ms");
 }
 
-/// A refusal's status, headers and body, and how many seconds it asks for.
-type Form = (u16, &'static [(&'static str, &'static str)], &'static str, i64);
-
 #[test]
 fn every_form_of_a_refusal_is_a_pause_of_its_length() {
     const MESSAGE: &str =
         r#"{"statusCode":429,"message":"Rate limit is exceeded. Try again in 289 seconds."}"#;
     const QUOTA: &str = r#"{"statusCode":403,"message":"Out of call volume quota. Quota will be replenished in 01:22:33."}"#;
     const DATE: (&str, &str) = ("date", "Tue, 24 Nov 2026 10:00:00 GMT");
+    /// Status, headers, body, and the wait that they state in seconds.
+    type Form = (u16, &'static [(&'static str, &'static str)], &'static str, i64);
     let forms: [Form; 12] = [
         (429, &[("retry-after", "17")], MESSAGE, 17),
         (429, &[("retry-after", "Tue, 24 Nov 2026 10:02:05 GMT"), DATE], MESSAGE, 125),

@@ -1,15 +1,12 @@
 //! SIGTERM and SIGINT to a run: the page in hand is finished, and what waits does not keep anybody waiting.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use rustix::process::Signal;
 
 use crate::{
     listing::{Gate, endpoint, page, pages_asked, whole},
-    support::{Answer, Api, Running, Sandbox, wait_until},
+    support::{self, Answer, Api, Running, Sandbox, wait_until},
 };
 
 /// Whatever is done at once is done within this: a wait is looked at anew after five seconds anyway.
@@ -77,7 +74,7 @@ fn a_second_signal_leaves_at_once() {
     let running = sandbox.start(&["--run-now"]);
     wait_until("the third page is asked for", || api.asked_for("/users").len() == 3);
     stop(&running, Signal::INT);
-    let asked_again = Instant::now();
+    let asked_again = support::now();
     running.signal(Signal::INT);
     running.wait().expect_status(75).expect_stderr("leaving at once");
 
@@ -129,7 +126,7 @@ fn a_signal_ends_the_wait_before_another_try() {
 fn ends_at_once(sandbox: &Sandbox, waiting: &str) {
     let running = sandbox.start(&["--run-now"]);
     wait_for(&running, waiting);
-    let asked = Instant::now();
+    let asked = support::now();
     running.signal(Signal::TERM);
     running.wait().expect_status(75).expect_stderr("stopped by a signal");
     assert!(asked.elapsed() < AT_ONCE);

@@ -147,7 +147,7 @@ async fn answer(State(scripted): State<Scripted>, uri: Uri, request: Request) ->
     let query =
         url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()).into_owned().collect();
     let asked = Asked {
-        at: Instant::now(),
+        at: now(),
         method: parts.method,
         path: uri.path().to_owned(),
         query,
@@ -401,10 +401,19 @@ fn read(file: &NamedTempFile) -> String {
 /// Waits until something holds; fails the test where it does not come true.
 #[track_caller]
 pub(crate) fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let started = Instant::now();
+    let started = now();
     while !holds() {
         assert!(started.elapsed() < PATIENCE, "waited in vain until {what}");
         // Between two looks, not instead of them.
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// The test's own watch.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test looks at the program from outside, so it has no Clock"
+)]
+pub(crate) fn now() -> Instant {
+    Instant::now()
 }

@@ -80,7 +80,7 @@ fn the_demo_needs_nothing_and_a_second_one_finds_nothing_new() {
     Ask on with any SQLite tool, for example:
 
         sqlite3 -box folder/mapiq.db 'SELECT * FROM _sync_runs'
-    ")
+    ");
     });
     let counts = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM buildings), \
                   (SELECT count(*) FROM reservations)";

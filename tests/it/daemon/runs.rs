@@ -18,7 +18,7 @@ fn sandbox_with_jobs(api: &Api, endpoints: &str, jobs: &[(&str, &str, &str, &str
     let config = std::fs::read_to_string(sandbox.path().join("config.toml"))
         .expect("the sandbox has a configuration");
     let (kept, _) = config.split_once("[[job]]").expect("the sandbox has one job, at the end");
-    let jobs: String = jobs
+    let jobs: Vec<String> = jobs
         .iter()
         .map(|(name, schedule, zone, endpoint)| {
             format!(
@@ -26,7 +26,7 @@ fn sandbox_with_jobs(api: &Api, endpoints: &str, jobs: &[(&str, &str, &str, &str
             )
         })
         .collect();
-    sandbox.write("config.toml", &format!("{kept}{jobs}"));
+    sandbox.write("config.toml", &format!("{kept}{}", jobs.concat()));
     sandbox
 }
 
