@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{Arc, Condvar, Mutex},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -156,27 +156,6 @@ async fn answer(State(scripted): State<Scripted>, uri: Uri, request: Request) ->
     };
     scripted.asked.lock().expect("no test panics while it holds this").push(asked.clone());
     (scripted.script)(&asked)
-}
-
-/// Holds answers of a script back until it is opened.
-#[derive(Clone, Default)]
-pub(crate) struct Gate(Arc<(Mutex<bool>, Condvar)>);
-
-impl Gate {
-    /// Lets everyone pass from now on.
-    pub(crate) fn open(&self) {
-        *self.0.0.lock().expect("no test panics while it holds this") = true;
-        self.0.1.notify_all();
-    }
-
-    /// Returns once it is open; a test that fails before that does not hold its API up for ever.
-    pub(crate) fn pass(&self) {
-        let (open, opened) = &*self.0;
-        tokio::task::block_in_place(|| {
-            let open = open.lock().expect("no test panics while it holds this");
-            drop(opened.wait_timeout_while(open, PATIENCE, |open| !*open));
-        });
-    }
 }
 
 /// A token endpoint's answer.

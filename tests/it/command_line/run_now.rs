@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::Signal;
 
-use crate::support::{Answer, Api, Asked, Gate, Sandbox, wait_until};
+use crate::{
+    listing::Gate,
+    support::{Answer, Api, Asked, Sandbox, wait_until},
+};
 
 /// Five reservations, two a page.
 const RESERVATIONS: &str = "[[endpoint]]\nname = \"reservations\"\npath = \"/v2/reservations\"\nkey = [\"id\"]\n\
@@ -143,12 +146,12 @@ fn what_several_endpoints_failed_of_is_told_once() {
     let sandbox = Sandbox::with_api("http://127.0.0.1:1", &endpoints);
     let run = sandbox.run(&["--run-now"]).expect_status(69);
     let errors: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
-    assert_told!(errors.join("\n"), @"error: users, rooms failed: cannot get an access token: no answer from the token endpoint: cannot reach [HOST]: no connection: Connection refused (os error 111)");
+    assert_told!(errors.join("\n"), @"error: users, rooms failed: cannot get an access token: no answer from the token endpoint: cannot reach [HOST]: no connection, look at the network, the firewall and api.proxy: Connection refused (os error 111)");
 }
 
 #[test]
 fn a_stop_is_acknowledged_and_the_next_run_goes_on() {
-    let gate = Gate::default();
+    let gate = Gate::new();
     let held = gate.clone();
     let api = Api::serve(move |asked| {
         if asked.number("page") == 2 {

@@ -3,7 +3,10 @@
 use rustix::process::Signal;
 
 use super::{USERS, one_user, started, wait_for_log, wait_for_runs};
-use crate::support::{Answer, Api, Asked, Gate, Sandbox, wait_until};
+use crate::{
+    listing::Gate,
+    support::{Answer, Api, Asked, Sandbox, wait_until},
+};
 
 /// The same endpoint, one record a page.
 const PAGED: &str = "[[endpoint]]\nname = \"users\"\npath = \"/v2/users\"\nkey = [\"id\"]\n\
@@ -32,7 +35,7 @@ fn either_signal_ends_it_with_0() {
 
 #[test]
 fn a_signal_lets_the_page_in_hand_be_stored_and_the_next_run_goes_on_behind_it() {
-    let gate = Gate::default();
+    let gate = Gate::new();
     let held = gate.clone();
     let api = Api::serve(move |asked| {
         if asked.number("page") == 2 {
@@ -69,7 +72,7 @@ fn a_signal_lets_the_page_in_hand_be_stored_and_the_next_run_goes_on_behind_it()
 
 #[test]
 fn a_second_signal_does_not_wait_for_the_page_in_hand() {
-    let gate = Gate::default();
+    let gate = Gate::new();
     let held = gate.clone();
     let api = Api::serve(move |_| {
         held.pass();

@@ -3,11 +3,14 @@
 use rustix::process::Signal;
 
 use super::{ServiceManager, USERS, one_user, started};
-use crate::support::{Answer, Api, Gate, Sandbox, wait_until};
+use crate::{
+    listing::Gate,
+    support::{Answer, Api, Sandbox, wait_until},
+};
 
 #[test]
 fn it_says_that_it_is_ready_what_it_does_and_that_it_stops() {
-    let gate = Gate::default();
+    let gate = Gate::new();
     let held = gate.clone();
     let api = Api::serve(move |_| {
         held.pass();
@@ -40,7 +43,7 @@ fn wrong_credentials_end_it_once_it_is_ready() {
         finished.stderr.lines().filter(|line| !line.contains(" INFO ")).collect::<Vec<_>>().join("\n"),
         @r"
         error: cannot get an access token
-          caused by: the token endpoint refuses the credentials: invalid_client (HTTP 401)
+          caused by: the token endpoint refuses the credentials: invalid_client (HTTP 401); are the client id and the secret right and still valid?
         "
     );
     // Once more with credentials read afresh, and not in every run that the schedule asks for.

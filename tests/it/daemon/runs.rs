@@ -5,7 +5,10 @@ use mapiq_sync::clock::Clock;
 use rustix::process::Signal;
 
 use super::{USERS, one_user, started, wait_for_log, wait_for_runs};
-use crate::support::{Api, Gate, Sandbox, wait_until};
+use crate::{
+    listing::Gate,
+    support::{Api, Sandbox, wait_until},
+};
 
 /// Two endpoints more.
 const ROOMS_AND_BEAT: &str = "[[endpoint]]\nname = \"rooms\"\npath = \"/v2/rooms\"\nkey = [\"id\"]\n\
@@ -74,7 +77,7 @@ fn a_schedule_is_meant_in_the_time_zone_of_its_job() {
 
 #[test]
 fn a_tick_during_a_run_is_skipped_for_good() {
-    let gate = Gate::default();
+    let gate = Gate::new();
     let held = gate.clone();
     let api = Api::serve(move |asked| {
         if asked.path == "/v2/users" {
@@ -109,7 +112,7 @@ fn a_tick_during_a_run_is_skipped_for_good() {
 
 #[test]
 fn jobs_run_side_by_side() {
-    let gate = Gate::default();
+    let gate = Gate::new();
     let held = gate.clone();
     let api = Api::serve(move |_| {
         held.pass();

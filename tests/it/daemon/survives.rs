@@ -18,11 +18,14 @@ use rustix::process::Signal;
 use tokio_util::sync::CancellationToken;
 
 use super::{ServiceManager, USERS, one_user, started, wait_for_log, wait_for_runs};
-use crate::support::{Answer, Api, Gate, Sandbox, token, wait_until};
+use crate::{
+    listing::Gate,
+    support::{Answer, Api, Sandbox, token, wait_until},
+};
 
 #[test]
 fn a_service_that_cannot_be_reached_at_the_start_is_synced_once_it_can_be() {
-    let gate = Gate::default();
+    let gate = Gate::new();
     let held = gate.clone();
     let api = Api::serve_all(move |asked| {
         if asked.path == "/token" {
