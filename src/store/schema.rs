@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::statements::BOOKKEEPING;
 use crate::rows::{self, ColumnType, PathId, Paths, Record};
 
-/// SQLite's own limit (`SQLITE_MAX_COLUMN`).
-pub(super) const MAX_COLUMNS: usize = 2000;
+/// SQLite's own limit (`SQLITE_MAX_COLUMN`) less one: where a table is made anew, its row ids are copied too.
+pub(super) const MAX_COLUMNS: usize = 1999;
 
 /// A data table as it stands.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,4 +4,5 @@ mod architecture;
 mod stored;
 mod support;
 mod systemd;
+mod tables;
 mod values;
