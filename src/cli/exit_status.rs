@@ -68,3 +68,6 @@ impl ExitStatus {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,3 +200,6 @@ fn path_id(index: usize) -> PathId {
         u32::try_from(index).expect("a page's paths are far fewer than 2^32: its body is bounded"),
     )
 }
+
+#[cfg(test)]
+mod tests;
