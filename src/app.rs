@@ -1,12 +1,13 @@
 //! The composition root: from the configuration to a runner, and from the schedule's ticks to runs.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{Client, ClientError, TokenError},
+    api::{Client, ClientError},
     clock::{Clock, ClockError},
     config::Config,
     daemon::{self, Running, ScheduleError, ScheduleSettings, Tick, notify},
@@ -23,7 +24,6 @@ const TICKS: usize = 64;
 /// Everything that runs jobs.
 pub struct App {
     runner: Arc<Runner>,
-    client: Client,
     store: Store,
     clock: Clock,
     schedules: Vec<ScheduleSettings>,
@@ -45,8 +45,8 @@ pub enum AppError {
     #[error("cannot start the schedules")]
     Schedule(#[source] ScheduleError),
     /// The token endpoint refuses the credentials.
-    #[error("cannot get an access token")]
-    Credentials(#[source] TokenError),
+    #[error(transparent)]
+    Credentials(EndpointError),
 }
 
 impl App {
@@ -58,9 +58,8 @@ impl App {
         let clock = Clock::system().map_err(AppError::Clock)?;
         let client = Client::new(config.api, config.credentials).map_err(AppError::Client)?;
         let store = Store::open(config.store, clock.clone()).await?;
-        let runner =
-            Runner::new(config.sync, client.clone(), store.clone(), clock.clone(), watcher);
-        Ok(Self { runner: Arc::new(runner), client, store, clock, schedules: config.schedules })
+        let runner = Runner::new(config.sync, client, store.clone(), clock.clone(), watcher);
+        Ok(Self { runner: Arc::new(runner), store, clock, schedules: config.schedules })
     }
 
     /// Runs some jobs once, side by side.
@@ -85,15 +84,22 @@ impl App {
         let (ticks, mut received) = mpsc::channel(TICKS);
         let scheduler =
             daemon::start(&self.schedules, &self.clock, ticks).await.map_err(AppError::Schedule)?;
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            jobs = self.schedules.len(),
+            "ready: the jobs run on their schedules"
+        );
         notify::ready();
         let served = match self.first_token(stop).await {
             Ok(()) => {
                 self.run_on_ticks(&mut received, stop).await;
                 Ok(())
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                notify::stopping();
+                Err(error)
+            }
         };
-        notify::stopping();
         scheduler.stop().await;
         served
     }
@@ -102,11 +108,13 @@ impl App {
     async fn first_token(&self, stop: &CancellationToken) -> Result<(), AppError> {
         let token = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            token = self.client.access_token(self.clock.now().boot) => token,
+            token = self.runner.first_token() => token,
         };
         match token {
-            Ok(_) => Ok(()),
-            Err(error) if error.credentials_refused() => Err(AppError::Credentials(error)),
+            Ok(()) => Ok(()),
+            Err(error) if error.class() == FailureClass::Credentials => {
+                Err(AppError::Credentials(error))
+            }
             Err(error) => {
                 tracing::warn!(
                     error = chain(&error),
@@ -119,9 +127,10 @@ impl App {
 
     async fn run_on_ticks(&self, ticks: &mut mpsc::Receiver<Tick>, stop: &CancellationToken) {
         let tracker = TaskTracker::new();
-        let (finished, mut ended) = mpsc::channel::<String>(TICKS);
+        let (finished, mut ended) = mpsc::unbounded_channel::<String>();
         let mut running = Running::default();
         loop {
+            notify::status(&running.to_string());
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -134,8 +143,8 @@ impl App {
                     }
                 }
             }
-            notify::status(&running.to_string());
         }
+        notify::stopping();
         tracing::info!(runs = tracker.len(), "stopping: the pages in hand are finished");
         tracker.close();
         tracker.wait().await;
@@ -145,7 +154,7 @@ impl App {
         &self,
         tracker: &TaskTracker,
         name: String,
-        finished: mpsc::Sender<String>,
+        finished: mpsc::UnboundedSender<String>,
         stop: CancellationToken,
     ) {
         let Some(job) = self.runner.jobs().iter().find(|job| job.name == name).cloned() else {
@@ -153,14 +162,19 @@ impl App {
         };
         let runner = Arc::clone(&self.runner);
         tracker.spawn(async move {
-            match runner.run(&job, Trigger::Schedule, &stop).await {
-                Ok(report) => log_run(&report),
-                Err(error) => {
+            // A fault of this program must not keep the job from ever running again.
+            let run = AssertUnwindSafe(runner.run(&job, Trigger::Schedule, &stop)).catch_unwind();
+            match run.await {
+                Ok(Ok(report)) => log_run(&report),
+                Ok(Err(error)) => {
                     tracing::error!(job.name = name, error = chain(&error), "the run cannot start");
+                }
+                Err(_) => {
+                    tracing::error!(job.name = name, "the run has met a fault of this program");
                 }
             }
             // The loop may have ended already; then nobody waits for this.
-            if finished.send(name).await.is_err() {
+            if finished.send(name).is_err() {
                 tracing::debug!("the daemon has stopped meanwhile");
             }
         });
@@ -186,13 +200,16 @@ pub fn logging_watcher() -> Watcher {
                 "goes on where the last run has stopped"
             );
         }
+        Event::StartsOver { endpoint, reason } => {
+            tracing::info!(endpoint.name = endpoint, "starts over: {reason}");
+        }
         Event::PageStored { endpoint, page, records, .. } => {
             tracing::debug!(endpoint.name = endpoint, page, records, "page stored");
         }
         Event::Waiting { endpoint, length, reason: crate::sync::Wait::Retry(error) } => {
             tracing::warn!(
                 endpoint.name = endpoint,
-                wait_ms = length.as_millis(),
+                wait_ms = milliseconds(*length),
                 error = chain(*error),
                 "tries again"
             );
@@ -200,8 +217,17 @@ pub fn logging_watcher() -> Watcher {
         Event::Waiting { endpoint, length, .. } => {
             tracing::debug!(
                 endpoint.name = endpoint,
-                wait_ms = length.as_millis(),
+                wait_ms = milliseconds(*length),
                 "waits for the rate limit"
+            );
+        }
+        Event::Refused { endpoint, group, pause, refusals } => {
+            tracing::warn!(
+                endpoint.name = endpoint,
+                limit.group = group,
+                pause_ms = milliseconds(*pause),
+                refusals,
+                "the API refuses by its rate limit"
             );
         }
         Event::Finished(report) => log_endpoint(report),
@@ -263,7 +289,20 @@ fn log_run(report: &JobReport) {
         rows.unchanged = sum(|endpoint| endpoint.rows.unchanged),
         rejected = sum(|endpoint| endpoint.rejected),
         requests = sum(|endpoint| endpoint.effort.requests),
-        duration_ms = elapsed.as_millis(),
+        duration_ms = milliseconds(elapsed),
         "run done"
     );
+    if let Some(error) = &report.journal {
+        tracing::error!(
+            job.name = report.job,
+            run.id = report.run.0,
+            error = chain(error),
+            "the end of the run is not recorded"
+        );
+    }
+}
+
+/// As a number that JSON logs show as one; the 128 bits of `as_millis` they would show as a text.
+fn milliseconds(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }

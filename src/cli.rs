@@ -8,7 +8,11 @@ mod serve;
 mod simulate;
 mod table;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
@@ -26,7 +30,7 @@ use crate::{
 /// Without a command or `--run-now` it runs as a daemon: the jobs of the configuration on their schedules, until SIGTERM or
 /// SIGINT.
 #[derive(Debug, Parser)]
-#[command(name = "mapiq-sync", version, after_help = EXIT_STATUS_HELP)]
+#[command(name = "mapiq-sync", version, max_term_width = 80, after_help = EXIT_STATUS_HELP)]
 pub struct Arguments {
     /// The configuration file
     #[arg(
@@ -66,10 +70,12 @@ const EXIT_STATUS_HELP: &str = "Exit status:
    0  all done
    1  an endpoint failed
    2  wrong usage
-  65  all done, but something needs a person: rejected records, or another total than the API stated
+  65  all done, but something needs a person: rejected records, or another
+      total than the API stated
   69  the service could not be reached
   74  the database cannot be used
-  75  unfinished for now, run again later: paused by a limit or a lock, or stopped by a signal
+  75  unfinished for now, run again later: paused by a limit or a lock, or
+      stopped by a signal
   77  the credentials were refused
   78  wrong configuration, or missing credentials";
 
@@ -88,7 +94,10 @@ pub fn run(arguments: Arguments) -> ExitCode {
             .into();
         }
     };
-    runtime.block_on(dispatch(arguments)).into()
+    let status = runtime.block_on(dispatch(arguments));
+    // Who has signalled twice does not wait for a name server either.
+    runtime.shutdown_background();
+    status.into()
 }
 
 async fn dispatch(arguments: Arguments) -> ExitStatus {
@@ -170,17 +179,22 @@ fn usage(message: &str) -> ExitStatus {
     ExitStatus::Usage
 }
 
-#[expect(clippy::print_stderr, reason = "errors go to stderr")]
 fn print_error(text: &str) {
-    eprintln!("error: {text}");
+    print_progress(&format!("error: {text}"));
 }
 
-#[expect(clippy::print_stderr, reason = "progress goes to stderr")]
+/// Prints to stderr. Where that is closed nobody listens, which is no reason to stop.
 fn print_progress(text: &str) {
-    eprintln!("{text}");
+    writeln!(io::stderr(), "{text}").ok();
 }
 
-#[expect(clippy::print_stdout, reason = "results go to stdout")]
-fn print_result(text: &str) {
-    println!("{text}");
+/// Prints to stdout. A reader who has gone (`| head`) has read enough: that is no error.
+fn print_result(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("cannot write to stdout"))
+        }
+        _ => Ok(()),
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! One connection a process, behind a fair lock: SQLite has one writer at a time anyway, and readers are other programs.
 
+mod columns;
 mod ddl;
 mod error;
 mod journal;
@@ -9,18 +10,24 @@ mod ledger;
 mod lock;
 mod open;
 mod page;
+mod pauses;
 mod query;
 mod schema;
 mod statements;
 mod sweeps;
 mod upsert;
+mod writer;
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use sqlx::SqliteConnection;
 use tokio::sync::Mutex;
 
-use self::schema::Table;
+use self::writer::Writer;
 pub use self::{
     error::{Cause, StoreError},
     journal::{Effort, EndpointEnd, RunId, RunResult, Trigger},
@@ -49,13 +56,8 @@ pub struct Store {
     writer: Arc<Mutex<Writer>>,
     clock: Clock,
     settings: Arc<Settings>,
-}
-
-/// The connection, and what is known of the data tables at a version of the data (`PRAGMA data_version`).
-#[derive(Debug)]
-struct Writer {
-    connection: SqliteConnection,
-    tables: HashMap<String, (i64, Table)>,
+    /// The file's device and inode, as opened.
+    file: (u64, u64),
 }
 
 /// A page to store, with the checkpoint that says so.
@@ -108,7 +110,8 @@ pub struct RowCounts {
     pub changed: u64,
     /// Rows that were as stored, and were not written.
     pub unchanged: u64,
-    /// Records whose key had come already in this run, with other content; counted as changed too.
+    /// Records whose key this run has written already, with other content; counted as changed too. One whose first copy was
+    /// as stored, and so not written, is not noticed.
     pub conflicting: u64,
 }
 
@@ -121,15 +124,6 @@ impl std::ops::AddAssign for RowCounts {
     }
 }
 
-/// What storing a page has done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PageOutcome {
-    /// What became of the records.
-    pub rows: RowCounts,
-    /// Whether this was the last page of the last slice.
-    pub sweep_complete: bool,
-}
-
 impl Store {
     /// Opens the database: makes it where there is none, makes sure that it is this program's, and brings its bookkeeping
     /// tables up to date.
@@ -137,10 +131,22 @@ impl Store {
     /// # Errors
     /// Where the file cannot be read or written, is another program's or of a newer version; it is not touched then.
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, StoreError> {
-        let mut connection = open::open(&settings).await?;
-        ledger::rebase(&mut connection, clock.now(), clock.boot_id()).await?;
-        let writer = Writer { connection, tables: HashMap::new() };
-        Ok(Self { writer: Arc::new(Mutex::new(writer)), clock, settings: Arc::new(settings) })
+        let settings = Arc::new(settings);
+        let connection = open::open(&settings).await?;
+        let file = identity(&settings.path)?;
+        let mut writer = Writer::new(connection, Arc::clone(&settings));
+        pauses::rebase(&mut writer, clock.now(), clock.boot_id()).await?;
+        Ok(Self { writer: Arc::new(Mutex::new(writer)), clock, settings, file })
+    }
+
+    /// Makes sure that the file is still where others look for it: one that was deleted SQLite goes on writing to.
+    fn make_sure_it_is_there(&self) -> Result<(), StoreError> {
+        let path = &self.settings.path;
+        if identity(path).is_ok_and(|file| file == self.file) {
+            Ok(())
+        } else {
+            Err(StoreError::Gone { path: path.clone() })
+        }
     }
 
     /// Closes the database, once every clone but this one is gone.
@@ -168,16 +174,22 @@ impl Store {
     /// Where it cannot be made, or the stored one has another key.
     pub async fn ensure_table(&self, endpoint: &str, paths: &Paths) -> Result<(), StoreError> {
         let now = format_utc(self.clock.now().wall);
-        page::ensure_table(&mut *self.writer.lock().await, endpoint, paths, &now).await
+        columns::ensure_table(&mut *self.writer.lock().await, endpoint, paths, &now).await
     }
 
     /// Stores a page in one transaction: its rows, its rejects, the run's counts and the checkpoint, all or nothing.
     ///
     /// # Errors
     /// Where the page cannot be stored; then nothing of it is.
-    pub async fn commit_page(&self, page: &Page<'_>) -> Result<PageOutcome, StoreError> {
+    pub async fn commit_page(&self, page: &Page<'_>) -> Result<RowCounts, StoreError> {
         let mut writer = self.writer.lock().await;
         let now = format_utc(self.clock.now().wall);
         page::commit(&mut writer, page, &now).await
     }
+}
+
+/// Tells a file from another one that has taken its place.
+fn identity(path: &Path) -> Result<(u64, u64), StoreError> {
+    let metadata = fs::metadata(path).map_err(|_| StoreError::Gone { path: path.to_owned() })?;
+    Ok((metadata.dev(), metadata.ino()))
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub use self::{
     error::{EndpointError, FailureClass},
-    report::{Ending, EndpointReport, Event, JobReport, Pause, Wait, seconds},
+    report::{Ending, EndpointReport, Event, JobReport, Pause, StartOver, Wait, seconds},
     runner::{Runner, Watcher, chain},
 };
 

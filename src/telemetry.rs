@@ -95,7 +95,8 @@ fn subscriber<W>(
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let lines = fmt::layer().with_writer(writer).with_ansi(colour);
+    // A line that cannot be written is lost; a complaint about it on the same stderr would panic.
+    let lines = fmt::layer().with_writer(writer).with_ansi(colour).log_internal_errors(false);
     let lines: Box<dyn Layer<_> + Send + Sync> = match format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),

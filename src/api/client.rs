@@ -193,7 +193,7 @@ impl Client {
         url: &Url,
         limit: u64,
     ) -> Result<Response, TransportError> {
-        let host = || url.host_str().unwrap_or_default().to_owned();
+        let host = || authority(url);
         let failed = |error| TransportError::of(error, host(), self.0.settings.timeout);
         let mut response = request.send().await.map_err(failed)?;
         let mut body = Vec::new();
@@ -207,6 +207,12 @@ impl Client {
         let headers = std::mem::take(response.headers_mut());
         Ok(Response { status: response.status(), headers, body })
     }
+}
+
+/// The host asked, with the port where that is not the scheme's own.
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// A URL fit for a message or a log: without its query, fragment and credentials.

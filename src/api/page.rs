@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::text::{beginning, one_line};
 use crate::rows::{
     FieldPath,
-    json::{self, Kind},
+    json::{self, Document, Kind, Member},
 };
 
 /// How much of a wrong body, or of its keys, a message shows, in characters.
@@ -29,7 +29,9 @@ pub struct Page<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
     /// Not JSON: a cut body, or a page for people.
-    #[error("the response is not JSON; it begins with `{beginning}`")]
+    #[error(
+        "the response is not JSON, does a proxy or a sign-in page answer instead of the API? It begins with `{beginning}`"
+    )]
     NotJson {
         /// The body's beginning.
         beginning: String,
@@ -55,7 +57,7 @@ pub enum PageError {
     #[error("the response is {kind}, not an array of records")]
     NotRecords {
         /// What it is instead.
-        kind: &'static str,
+        kind: Kind,
     },
     /// Nothing lies at the path.
     #[error("nothing lies at records = \"{path}\"; the response has {present}")]
@@ -71,7 +73,7 @@ pub enum PageError {
         /// The configured path.
         path: FieldPath,
         /// What lies there.
-        kind: &'static str,
+        kind: Kind,
     },
     /// The stated total is no count.
     #[error("`{found}` lies at total = \"{path}\", not a whole number")]
@@ -87,7 +89,7 @@ pub enum PageError {
         /// The configured path.
         path: FieldPath,
         /// What lies there.
-        kind: &'static str,
+        kind: Kind,
     },
 }
 
@@ -120,50 +122,51 @@ pub fn parse<'a>(
     let text = str::from_utf8(body).map_err(|source| PageError::InvalidUtf8 { source })?;
     // Some .NET servers send a byte order mark; RFC 8259, section 8.1 lets a reader skip it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let value: &RawValue = serde_json::from_str(text).map_err(|source| PageError::NotJson {
+    let document = json::document(text).map_err(|source| PageError::NotJson {
         beginning: beginning(text.as_bytes(), SHOWN),
         source,
     })?;
-    Ok(Page {
-        records: records_of(value, records)?,
-        total: total.map_or(Ok(None), |path| total_of(value, path))?,
-        next: next.map_or(Ok(None), |path| next_of(value, path))?,
-    })
+    let members = match &document {
+        Document::Object(members) => members.as_slice(),
+        Document::Array(_) | Document::Scalar(_) => &[],
+    };
+    let total = total.map_or(Ok(None), |path| total_of(members, path))?;
+    let next = next.map_or(Ok(None), |path| next_of(members, path))?;
+    Ok(Page { records: records_of(document, records)?, total, next })
 }
 
 fn records_of<'a>(
-    value: &'a RawValue,
+    document: Document<'a>,
     path: Option<&FieldPath>,
 ) -> Result<Vec<&'a RawValue>, PageError> {
-    if let Some(path) = path {
-        let found = path.resolve(value).ok_or_else(|| PageError::RecordsMissing {
-            path: path.clone(),
-            present: present(value),
-        })?;
-        return json::elements(found).ok_or_else(|| PageError::RecordsNotArray {
-            path: path.clone(),
-            kind: kind_name(found),
-        });
-    }
-    if let Some(elements) = json::elements(value) {
-        return Ok(elements);
-    }
-    Err(match json::members(value) {
-        Some(members) => PageError::NotAnArray {
+    match (document, path) {
+        (Document::Array(elements), None) => Ok(elements),
+        (Document::Object(members), Some(path)) => {
+            let found = path.resolve_in(&members).ok_or_else(|| PageError::RecordsMissing {
+                path: path.clone(),
+                present: keys(&members),
+            })?;
+            json::elements(found).ok_or_else(|| PageError::RecordsNotArray {
+                path: path.clone(),
+                kind: json::kind(found),
+            })
+        }
+        (Document::Array(_), Some(path)) => Err(missing(path, Kind::Array)),
+        (Document::Scalar(value), Some(path)) => Err(missing(path, json::kind(value))),
+        (Document::Object(members), None) => Err(PageError::NotAnArray {
             arrays: members
                 .into_iter()
                 .filter(|(_, value)| json::kind(value) == Kind::Array)
                 .map(|(key, _)| one_line(&key, SHOWN))
                 .collect(),
-        },
-        None => PageError::NotRecords { kind: kind_name(value) },
-    })
+        }),
+        (Document::Scalar(value), None) => Err(PageError::NotRecords { kind: json::kind(value) }),
+    }
 }
 
-fn total_of(value: &RawValue, path: &FieldPath) -> Result<Option<u64>, PageError> {
-    let Some(found) = path.resolve(value).filter(|found| json::kind(found) != Kind::Null) else {
-        return Ok(None);
-    };
+fn total_of(members: &[Member<'_>], path: &FieldPath) -> Result<Option<u64>, PageError> {
+    let found = path.resolve_in(members).filter(|found| json::kind(found) != Kind::Null);
+    let Some(found) = found else { return Ok(None) };
     let digits = json::string(found);
     let digits = digits.as_deref().unwrap_or(found.get());
     digits.parse().map(Some).map_err(|_| PageError::BadTotal {
@@ -172,10 +175,11 @@ fn total_of(value: &RawValue, path: &FieldPath) -> Result<Option<u64>, PageError
     })
 }
 
-fn next_of(value: &RawValue, path: &FieldPath) -> Result<Option<String>, PageError> {
-    let Some(found) = path.resolve(value) else { return Ok(None) };
-    let bad = || PageError::BadNext { path: path.clone(), kind: kind_name(found) };
-    match json::kind(found) {
+fn next_of(members: &[Member<'_>], path: &FieldPath) -> Result<Option<String>, PageError> {
+    let Some(found) = path.resolve_in(members) else { return Ok(None) };
+    let kind = json::kind(found);
+    let bad = || PageError::BadNext { path: path.clone(), kind };
+    match kind {
         Kind::Null => Ok(None),
         Kind::Number => Ok(Some(found.get().to_owned())),
         Kind::String => json::string(found).map(|next| Some(next.into_owned())).ok_or_else(bad),
@@ -183,16 +187,18 @@ fn next_of(value: &RawValue, path: &FieldPath) -> Result<Option<String>, PageErr
     }
 }
 
-/// What a body has instead of what was looked for.
-fn present(value: &RawValue) -> String {
-    match json::members(value) {
-        None => format!("no keys, it is {}", kind_name(value)),
-        Some(members) if members.is_empty() => "no keys, it is an empty object".into(),
-        Some(members) => {
-            let keys: Vec<_> = members.iter().map(|(key, _)| format!("`{key}`")).collect();
-            format!("the keys {}", one_line(&keys.join(", "), SHOWN * 2))
-        }
+fn missing(path: &FieldPath, kind: Kind) -> PageError {
+    let present = format!("no keys, it is {kind}");
+    PageError::RecordsMissing { path: path.clone(), present }
+}
+
+/// What an object has instead of what was looked for.
+fn keys(members: &[Member<'_>]) -> String {
+    if members.is_empty() {
+        return "no keys, it is an empty object".into();
     }
+    let keys: Vec<_> = members.iter().map(|(key, _)| format!("`{key}`")).collect();
+    format!("the keys {}", one_line(&keys.join(", "), SHOWN * 2))
 }
 
 /// Proposes the arrays that the records may lie in.
@@ -202,17 +208,6 @@ fn hint(arrays: &[String]) -> String {
     }
     let settings: Vec<_> = arrays.iter().map(|key| format!("records = \"{key}\"")).collect();
     format!("; try {}", one_line(&settings.join(" or "), SHOWN * 2))
-}
-
-fn kind_name(value: &RawValue) -> &'static str {
-    match json::kind(value) {
-        Kind::Null => "null",
-        Kind::Boolean => "a boolean",
-        Kind::Number => "a number",
-        Kind::String => "a text",
-        Kind::Array => "an array",
-        Kind::Object => "an object",
-    }
 }
 
 impl Page<'_> {

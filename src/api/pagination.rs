@@ -142,15 +142,6 @@ pub enum ListingError {
 }
 
 impl State {
-    /// Whether nothing has been read yet: the request it makes is the listing's first.
-    pub fn is_start(&self) -> bool {
-        match &self.0 {
-            Position::None {} => true,
-            Position::Page { trail, .. } => trail.is_none(),
-            Position::Cursor { cursor, .. } => cursor.is_none(),
-        }
-    }
-
     /// How many records the pages before this state held.
     pub fn records(&self) -> u64 {
         match &self.0 {

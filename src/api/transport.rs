@@ -1,25 +1,25 @@
 //! Why an exchange came to no response, told from the HTTP library's chain of errors.
 
-use std::{error::Error as StdError, io, sync::Arc, time::Duration};
+use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
 
-/// An exchange without a response; the host is named, never the query or the credentials.
+/// An exchange without a response; the host and its port are named, never the query or the credentials.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TransportError {
     /// The name of the host, or of the proxy on the way, is not known.
-    #[error("cannot reach {host}: its name cannot be looked up")]
+    #[error("cannot reach {host}: its name cannot be looked up, is it spelled right?")]
     Dns {
         /// The host asked.
         host: String,
-        /// The library's error.
-        source: Arc<reqwest::Error>,
+        /// What the library says at bottom.
+        source: RootCause,
     },
     /// No connection: refused, no route, or the proxy did not let us through.
-    #[error("cannot reach {host}: no connection")]
+    #[error("cannot reach {host}: no connection, look at the network, the firewall and api.proxy")]
     Connect {
         /// The host asked.
         host: String,
-        /// The library's error.
-        source: Arc<reqwest::Error>,
+        /// What the library says at bottom.
+        source: RootCause,
     },
     /// The server's certificate is not trusted: unknown issuer, expired, or for another name.
     #[error(
@@ -28,34 +28,34 @@ pub enum TransportError {
     Untrusted {
         /// The host asked.
         host: String,
-        /// The library's error.
-        source: Arc<reqwest::Error>,
+        /// What the library says at bottom.
+        source: RootCause,
     },
     /// The TLS handshake failed for another reason.
     #[error("cannot reach {host}: no secure connection")]
     Tls {
         /// The host asked.
         host: String,
-        /// The library's error.
-        source: Arc<reqwest::Error>,
+        /// What the library says at bottom.
+        source: RootCause,
     },
     /// The exchange, body included, took longer than allowed.
-    #[error("{host} did not answer in full within {} s", timeout.as_secs_f64())]
+    #[error("{host} did not answer in full within {} s (api.timeout)", timeout.as_secs_f64())]
     TimedOut {
         /// The host asked.
         host: String,
         /// The longest time allowed.
         timeout: Duration,
-        /// The library's error.
-        source: Arc<reqwest::Error>,
+        /// What the library says at bottom.
+        source: RootCause,
     },
     /// The connection was reset, the body was cut or cannot be decompressed, or it is no HTTP.
     #[error("the exchange with {host} broke off")]
     BrokenOff {
         /// The host asked.
         host: String,
-        /// The library's error.
-        source: Arc<reqwest::Error>,
+        /// What the library says at bottom.
+        source: RootCause,
     },
     /// The body, decompressed, is larger than allowed.
     #[error("the response of {host} is larger than {limit} bytes")]
@@ -76,8 +76,8 @@ pub enum TransportError {
     Request {
         /// The host asked.
         host: String,
-        /// The library's error.
-        source: Arc<reqwest::Error>,
+        /// What the library says at bottom.
+        source: RootCause,
     },
 }
 
@@ -138,24 +138,37 @@ impl TransportError {
         let tls = chain(&error).find_map(|error| error.downcast_ref::<rustls::Error>());
         let untrusted = matches!(tls, Some(rustls::Error::InvalidCertificate(_)));
         let broken_tls = tls.is_some() && error.is_connect();
-        let source = Arc::new(error);
+        let source = RootCause(Arc::new(error));
         if untrusted {
             Self::Untrusted { host, source }
-        } else if source.is_timeout() {
+        } else if source.0.is_timeout() {
             Self::TimedOut { host, timeout, source }
         } else if broken_tls {
             Self::Tls { host, source }
-        } else if source.is_dns() {
+        } else if source.0.is_dns() {
             Self::Dns { host, source }
-        } else if source.is_connect() {
+        } else if source.0.is_connect() {
             Self::Connect { host, source }
-        } else if source.is_builder() {
+        } else if source.0.is_builder() {
             Self::Request { host, source }
         } else {
             Self::BrokenOff { host, source }
         }
     }
 }
+
+/// The library's error, shown by the last of its causes: the layers above it, such as "error sending request" and "client
+/// error (Connect)", tell a person nothing.
+#[derive(Clone, Debug)]
+pub struct RootCause(Arc<reqwest::Error>);
+
+impl fmt::Display for RootCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        chain(self.0.as_ref()).last().map_or(Ok(()), |root| write!(f, "{root}"))
+    }
+}
+
+impl StdError for RootCause {}
 
 /// The chain of causes, with what an [`io::Error`] wraps: its `source` passes over the wrapped error itself.
 pub(super) fn chain<'a>(

@@ -13,11 +13,10 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    ExitStatus, fail, print_result, progress, run_now,
+    ExitStatus, fail, print_result, run_now,
     table::{Align, table, thousands},
 };
 use crate::{
-    app::App,
     config::{self, Config, Environment},
     simulator, store,
 };
@@ -39,13 +38,15 @@ const RESERVATIONS: u64 = 9_000;
 /// The documented limit is 20 requests a minute; the demo's minute is this long.
 const SCALED_MINUTE: Duration = Duration::from_secs(6);
 
-const QUESTION: &str = "Which weekday fills which building, and who does not turn up?";
+const QUESTION: &str = "Which weekday fills which building,\nand how many do not turn up?";
 
 const SQL: &str = "\
 SELECT workspace_building_name AS building,
-       substr('SunMonTueWedThuFriSat', 1 + 3 * strftime('%w', date), 3) AS weekday,
+       substr('SunMonTueWedThuFriSat', 1 + 3 * strftime('%w', date), 3)
+         AS weekday,
        count(*) AS reservations,
-       printf('%.1f', 100.0 * sum(status = 'NoShow') / count(*)) AS no_show_percent
+       printf('%.1f', 100.0 * sum(status = 'NoShow') / count(*))
+         AS no_show_percent
 FROM reservations
 WHERE status <> 'Cancelled' AND status <> 'Booked'
 GROUP BY building, weekday
@@ -77,31 +78,23 @@ async fn show(args: DemoArgs, stop: &CancellationToken) -> Result<ExitStatus> {
     simulator.close();
 
     print_result(&format!(
-        "A simulator of the Mapiq API runs at {url}: {} reservations, and the documented limit of 20 requests\n\
-         a minute an endpoint, with a minute of {} seconds. The jobs of the shipped config.toml run against it, once:\n",
+        "A simulator of the Mapiq API listens on {url}. It has {}\n\
+         reservations, and the documented limit of 20 requests a minute an endpoint, with\n\
+         a minute of {} seconds. Now the jobs of the shipped config.toml, once:\n",
         thousands(RESERVATIONS),
         SCALED_MINUTE.as_secs(),
-    ));
-    let status = sync(configured(&url, &database)?, stop).await?;
+    ))?;
+    let config = configured(&url, &database)?;
+    let jobs = config.sync.jobs.clone();
+    let status = run_now::sync(config, &jobs, stop).await;
     ended.cancel();
     served.await.context("the simulator broke down")?.context("the simulator broke down")?;
     simulator.wait().await;
     if status != ExitStatus::Done {
         return Ok(status);
     }
-    print_result(&answered(&database).await?);
+    print_result(&answered(&database).await?)?;
     Ok(ExitStatus::Done)
-}
-
-async fn sync(config: Config, stop: &CancellationToken) -> Result<ExitStatus> {
-    let jobs = config.sync.jobs.clone();
-    let app = App::build(config, progress::watcher()).await?;
-    let reports = app.run_once(&jobs, stop).await;
-    app.close().await?;
-    let reports = reports?;
-    print_result(&format!("\n{}", run_now::summary(&reports)));
-    run_now::print_trouble(&reports);
-    Ok(ExitStatus::of(&reports))
 }
 
 fn simulated() -> simulator::Settings {
@@ -145,14 +138,14 @@ async fn answered(database: &Path) -> Result<String> {
             )
         })
         .collect();
-    let mut text = format!("A question for it: {QUESTION}\n\n");
+    let mut text = format!("\nA question for the database: {QUESTION}\n\n");
     for line in SQL.lines() {
         writeln!(text, "    {line}")?;
     }
     write!(text, "\n{}", table(&header, &answer.rows))?;
     write!(
         text,
-        "\nThe database is {file}; ask on with any SQLite tool, for example\n\n    sqlite3 -box {file} \"SELECT * FROM _sync_endpoint_runs\"",
+        "\nIt stays at {file}\nAsk on with any SQLite tool, for example:\n\n    sqlite3 -box {file} 'SELECT * FROM _sync_runs'",
         file = database.display()
     )?;
     Ok(text)

@@ -45,8 +45,7 @@ impl ExitStatus {
                 Ending::Ok | Ending::Paused(_) => None,
             })
             .collect();
-        let attention =
-            |report: &&&EndpointReport| report.rejected > 0 || report.mismatch.is_some();
+        let attention = |report: &&EndpointReport| report.rejected > 0 || report.mismatch.is_some();
         if failures.contains(&FailureClass::Database)
             || reports.iter().any(|report| report.journal.is_some())
         {
@@ -61,7 +60,7 @@ impl ExitStatus {
             Self::Failed
         } else if endpoints.iter().any(|report| matches!(report.ending, Ending::Paused(_))) {
             Self::Unfinished
-        } else if endpoints.iter().find(attention).is_some() {
+        } else if endpoints.iter().any(attention) {
             Self::Attention
         } else {
             Self::Done

@@ -2,47 +2,79 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::print_progress;
-use crate::sync::{Ending, Event, Wait, Watcher, chain, seconds};
+use super::{
+    print_progress,
+    table::{counted, thousands},
+};
+use crate::{
+    store::RowCounts,
+    sync::{Ending, Event, JobSettings, Wait, Watcher, chain, seconds},
+};
 
 /// A shorter wait is not worth a line.
 const WORTH_A_LINE: Duration = Duration::from_secs(1);
 
-/// Prints a line for whatever happens.
-pub(super) fn watcher() -> Watcher {
-    Arc::new(|event| {
-        if !matches!(event, Event::Waiting { length, reason: Wait::Limit, .. } if *length < WORTH_A_LINE)
-        {
-            print_progress(&line(event));
+/// Prints a line for whatever happens in these jobs: the endpoint's name, and in one column what there is to say of it.
+pub(super) fn watcher(jobs: &[JobSettings]) -> Watcher {
+    let names = jobs.iter().flat_map(|job| &job.endpoints);
+    let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
+    Arc::new(move |event| {
+        if let Some(line) = line(event, width) {
+            print_progress(&line);
         }
     })
 }
 
-fn line(event: &Event<'_>) -> String {
-    match event {
+fn line(event: &Event<'_>, width: usize) -> Option<String> {
+    let (endpoint, text): (&str, String) = match event {
         Event::Resumed { endpoint, pages } => {
-            format!("{endpoint}: goes on after {pages} pages that are stored already")
+            let stored = if *pages == 1 { "is stored" } else { "are stored" };
+            (endpoint, format!("goes on after {} that {stored} already", counted(*pages, "page")))
         }
-        Event::PageStored { endpoint, page, read: (read, total), rows, .. } => {
-            let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
-            format!(
-                "{endpoint}: page {page}, {read}{of} records ({} new, {} changed, {} unchanged)",
-                rows.new, rows.changed, rows.unchanged
-            )
+        Event::StartsOver { endpoint, reason } => (endpoint, format!("starts over: {reason}")),
+        Event::PageStored { endpoint, page, records, read: (read, total), rows } => {
+            let of = total.map(|total| format!(" of {}", thousands(total))).unwrap_or_default();
+            let (page, read) = (thousands(*page), thousands(*read));
+            (endpoint, format!("page {page}: {read}{of} records{}", counts(*records, *rows)))
         }
         Event::Waiting { endpoint, length, reason: Wait::Limit } => {
-            format!("waiting {} for the rate limit of {endpoint}", seconds(*length))
+            let line = || format!("waiting {} for the rate limit of {endpoint}", seconds(*length));
+            return (*length >= WORTH_A_LINE).then(line);
         }
         Event::Waiting { endpoint, length, reason: Wait::Pause } => {
-            format!("waiting {} for {endpoint}: the API has asked for a pause", seconds(*length))
+            let wait = seconds(*length);
+            return Some(format!("waiting {wait} for {endpoint}: the API has asked for a pause"));
         }
         Event::Waiting { endpoint, length, reason: Wait::Retry(error) } => {
-            format!("{endpoint}: {}; trying again in {}", chain(*error), seconds(*length))
+            (endpoint, format!("{}; trying again in {}", chain(*error), seconds(*length)))
         }
-        Event::Finished(report) => match &report.ending {
-            Ending::Ok => format!("{}: done", report.endpoint),
-            Ending::Paused(pause) => format!("{}: paused: {pause}", report.endpoint),
-            Ending::Failed(error) => format!("{}: failed: {}", report.endpoint, chain(error)),
-        },
+        // The wait that follows says it, or the end that it leads to.
+        Event::Refused { .. } => return None,
+        Event::Finished(report) => (&report.endpoint, ending(&report.ending)),
+    };
+    Some(format!("{endpoint:<width$}  {text}"))
+}
+
+/// What became of a page's records, without what did not occur: `, 198 new, 2 changed`.
+fn counts(records: usize, rows: RowCounts) -> String {
+    let stored = rows.new + rows.changed + rows.unchanged;
+    let rejected = (records as u64).saturating_sub(stored);
+    let parts = [
+        (rows.new, "new"),
+        (rows.changed, "changed"),
+        (rows.unchanged, "unchanged"),
+        (rejected, "rejected"),
+    ];
+    parts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .fold(String::new(), |text, (count, what)| text + ", " + &thousands(count) + " " + what)
+}
+
+fn ending(ending: &Ending) -> String {
+    match ending {
+        Ending::Ok => "done".to_owned(),
+        Ending::Paused(pause) => format!("paused: {pause}"),
+        Ending::Failed(error) => format!("failed: {}", chain(error)),
     }
 }

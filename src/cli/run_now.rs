@@ -1,40 +1,62 @@
 //! `--run-now`: all jobs, or those named, once.
 
+use std::{convert::Infallible, time::Duration};
+
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ExitStatus, fail_app, print_error, print_result, progress,
-    table::{Align, table, thousands},
+    ExitStatus, fail, fail_app, print_error, print_progress, print_result, progress,
+    table::{Align, counted, table, thousands},
     usage,
 };
 use crate::{
     app::App,
     config::Config,
-    sync::{Ending, EndpointReport, JobReport, JobSettings, chain},
+    sync::{Ending, EndpointReport, JobReport, JobSettings, chain, seconds},
 };
 
-/// Runs the jobs and prints the summary.
+/// Runs all jobs, or those named.
 pub(super) async fn run(config: Config, names: &[String], stop: &CancellationToken) -> ExitStatus {
-    let jobs = match chosen(&config.sync.jobs, names) {
-        Ok(jobs) => jobs,
-        Err(message) => return usage(&message),
-    };
-    let app = match App::build(config, progress::watcher()).await {
+    match chosen(&config.sync.jobs, names) {
+        Ok(jobs) => sync(config, &jobs, stop).await,
+        Err(message) => usage(&message),
+    }
+}
+
+/// Runs some jobs once, tells how they go, and prints the summary.
+pub(super) async fn sync(
+    config: Config,
+    jobs: &[JobSettings],
+    stop: &CancellationToken,
+) -> ExitStatus {
+    let app = match App::build(config, progress::watcher(jobs)).await {
         Ok(app) => app,
         Err(error) => return fail_app(error),
     };
-    let reports = app.run_once(&jobs, stop).await;
+    let reports = tokio::select! {
+        reports = app.run_once(jobs, stop) => reports,
+        never = tell_stop(stop) => match never {},
+    };
     let closed = app.close().await;
     let reports = match reports {
         Ok(reports) => reports,
         Err(error) => return fail_app(error),
     };
-    print_result(&format!("\n{}", summary(&reports)));
+    print_progress("");
+    let printed = print_result(summary(&reports).trim_end());
     print_trouble(&reports);
-    match closed {
-        Ok(()) => ExitStatus::of(&reports),
-        Err(error) => fail_app(error),
+    match (closed, printed) {
+        (Err(error), _) => fail_app(error),
+        (Ok(()), Err(error)) => fail(ExitStatus::Failed, &error),
+        (Ok(()), Ok(())) => ExitStatus::of(&reports),
     }
+}
+
+/// Says why it does not end at once when it is told to.
+async fn tell_stop(stop: &CancellationToken) -> Infallible {
+    stop.cancelled().await;
+    print_progress("stopping once the pages in hand are stored (a second signal stops at once)");
+    std::future::pending().await
 }
 
 /// The jobs of the given names, or all; a job that is named twice runs once.
@@ -50,7 +72,7 @@ fn chosen(jobs: &[JobSettings], names: &[String]) -> Result<Vec<JobSettings>, St
 }
 
 /// The summary: a line an endpoint.
-pub(super) fn summary(reports: &[JobReport]) -> String {
+fn summary(reports: &[JobReport]) -> String {
     const HEADER: [(&str, Align); 9] = [
         ("endpoint", Align::Left),
         ("result", Align::Left),
@@ -77,29 +99,36 @@ fn row(report: &EndpointReport) -> Vec<String> {
         thousands(report.rows.unchanged),
         thousands(report.rejected),
         thousands(report.effort.requests),
-        format!("{:.1} s", report.elapsed.as_secs_f64()),
+        time(report.elapsed),
     ]
 }
 
+/// Short times to a tenth of a second, long ones as a person says them.
+fn time(elapsed: Duration) -> String {
+    if elapsed < Duration::from_mins(1) {
+        format!("{:.1} s", elapsed.as_secs_f64())
+    } else {
+        seconds(elapsed)
+    }
+}
+
 /// Says what needs a person, last, where it is not overlooked.
-pub(super) fn print_trouble(reports: &[JobReport]) {
+fn print_trouble(reports: &[JobReport]) {
+    for (what, names) in endings(reports) {
+        print_error(&format!("{} {what}", names.join(", ")));
+    }
     for report in reports.iter().flat_map(|report| &report.endpoints) {
         let name = &report.endpoint;
-        match &report.ending {
-            Ending::Ok => {}
-            Ending::Paused(pause) => print_error(&format!("{name} is unfinished: {pause}")),
-            Ending::Failed(error) => print_error(&format!("{name} failed: {}", chain(error))),
-        }
         if report.rejected > 0 {
             print_error(&format!(
-                "{name}: {} records cannot be stored; see `SELECT reason, record FROM _sync_rejects WHERE endpoint = '{name}'`",
-                thousands(report.rejected)
+                "{name}: {} cannot be stored; see `SELECT reason, record FROM _sync_rejects WHERE endpoint = '{name}'`",
+                counted(report.rejected, "record")
             ));
         }
         if let Some((read, stated)) = report.mismatch {
             print_error(&format!(
-                "{name}: the API stated {} records and returned {}; run again, and if it stays so, check `records`, `total` and `pagination`",
-                thousands(stated),
+                "{name}: the API stated {} and returned {}; run again, and if it stays so, check `records`, `total` and `pagination`",
+                counted(stated, "record"),
                 thousands(read)
             ));
         }
@@ -107,4 +136,21 @@ pub(super) fn print_trouble(reports: &[JobReport]) {
     for error in reports.iter().filter_map(|report| report.journal.as_ref()) {
         print_error(&chain(error));
     }
+}
+
+/// How endpoints ended that are not done; what is the same for several, such as no connection, is told once.
+fn endings(reports: &[JobReport]) -> Vec<(String, Vec<&str>)> {
+    let mut endings: Vec<(String, Vec<&str>)> = Vec::new();
+    for report in reports.iter().flat_map(|report| &report.endpoints) {
+        let what = match &report.ending {
+            Ending::Ok => continue,
+            Ending::Paused(pause) => format!("unfinished: {pause}"),
+            Ending::Failed(error) => format!("failed: {}", chain(error)),
+        };
+        match endings.iter_mut().find(|(other, _)| *other == what) {
+            Some((_, names)) => names.push(&report.endpoint),
+            None => endings.push((what, vec![&report.endpoint])),
+        }
+    }
+    endings
 }

@@ -1,7 +1,7 @@
 //! `mapiq-sync simulate`: the stand-in for the API alone, for trying a config, tests and benches.
 
 use std::{
-    io::{self, Write},
+    fmt::Write,
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
@@ -12,6 +12,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::print_result;
 use crate::simulator::{self, Settings, TOKEN_PATH};
 
 /// Serve made-up data as the API would, on loopback.
@@ -115,14 +116,14 @@ pub(crate) async fn run(args: SimulateArgs, stop: CancellationToken) -> anyhow::
         .await
         .with_context(|| format!("cannot listen on 127.0.0.1:{port}"))?;
     let address = listener.local_addr().context("cannot tell the port")?;
-    announce(&mut io::stdout().lock(), address, &settings).context("cannot write to stdout")?;
+    print_result(&announcement(address, &settings)?)?;
     simulator::serve(listener, settings, stop.cancelled_owned())
         .await
         .context("the simulator failed")
 }
 
-/// Writes the ready line, then what a shell needs to point the program at the simulator.
-fn announce(out: &mut impl Write, address: SocketAddr, settings: &Settings) -> io::Result<()> {
+/// The ready line, then what a shell needs to point the program at the simulator.
+fn announcement(address: SocketAddr, settings: &Settings) -> anyhow::Result<String> {
     let exports = [
         ("MAPIQ_SYNC__API__BASE_URL", format!("http://{address}")),
         ("MAPIQ_SYNC__API__TOKEN_URL", format!("http://{address}{TOKEN_PATH}")),
@@ -130,12 +131,11 @@ fn announce(out: &mut impl Write, address: SocketAddr, settings: &Settings) -> i
         ("MAPIQ_CLIENT_ID", settings.client_id.clone()),
         ("MAPIQ_CLIENT_SECRET", settings.client_secret.clone()),
     ];
-    writeln!(out, "listening on http://{address}")?;
-    writeln!(out, "to point mapiq-sync at it:")?;
+    let mut text = format!("listening on http://{address}\nto point mapiq-sync at it:");
     for (name, value) in exports {
-        writeln!(out, "  export {name}={}", quoted_for_shell(&value))?;
+        write!(text, "\n  export {name}={}", quoted_for_shell(&value))?;
     }
-    out.flush()
+    Ok(text)
 }
 
 /// The value within single quotes, where a shell takes everything literally but the quote itself.
@@ -217,20 +217,17 @@ mod tests {
     #[test]
     fn the_ready_line_comes_first_and_the_rest_suits_a_shell() {
         let settings = Settings { client_secret: "it's".into(), ..Settings::default() };
-        let mut out = Vec::new();
-        announce(&mut out, SocketAddr::from((Ipv4Addr::LOCALHOST, 4711)), &settings)
-            .expect("a vector takes everything");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 4711));
 
         assert_eq!(
-            String::from_utf8_lossy(&out),
+            announcement(address, &settings).expect("a String takes everything"),
             r"listening on http://127.0.0.1:4711
 to point mapiq-sync at it:
   export MAPIQ_SYNC__API__BASE_URL='http://127.0.0.1:4711'
   export MAPIQ_SYNC__API__TOKEN_URL='http://127.0.0.1:4711/oauth2/token'
   export MAPIQ_SYNC__API__SCOPE='https://api.mapiq.com/public/.default'
   export MAPIQ_CLIENT_ID='demo'
-  export MAPIQ_CLIENT_SECRET='it'\''s'
-"
+  export MAPIQ_CLIENT_SECRET='it'\''s'"
         );
     }
 }

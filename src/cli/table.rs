@@ -51,6 +51,12 @@ pub(super) fn thousands(count: u64) -> String {
     text
 }
 
+/// A count of things: `1 page`, `1,200 pages`.
+pub(super) fn counted(count: u64, one: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {one}{plural}", thousands(count))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +76,11 @@ mod tests {
     fn thousands_are_set_apart() {
         let counts = [0, 999, 1_000, 26_115, 1_234_567].map(thousands);
         assert_eq!(counts, ["0", "999", "1,000", "26,115", "1,234,567"]);
+    }
+
+    #[test]
+    fn only_one_is_singular() {
+        let counts = [0, 1, 2, 1_001].map(|count| counted(count, "page"));
+        assert_eq!(counts, ["0 pages", "1 page", "2 pages", "1,001 pages"]);
     }
 }

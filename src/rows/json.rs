@@ -63,8 +63,37 @@ pub fn kind(value: &RawValue) -> Kind {
     }
 }
 
+/// A whole JSON text, taken apart one level.
+#[derive(Debug)]
+pub enum Document<'a> {
+    /// An array's elements.
+    Array(Vec<&'a RawValue>),
+    /// An object's members, in the order sent, a key that is sent twice included.
+    Object(Vec<Member<'a>>),
+    /// A scalar.
+    Scalar(&'a RawValue),
+}
+
+/// A key of an object with its value.
+pub type Member<'a> = (Cow<'a, str>, &'a RawValue);
+
+/// Reads a JSON text, in one pass over it.
+///
+/// # Errors
+///
+/// Where it is no JSON.
+pub fn document(text: &str) -> Result<Document<'_>, serde_json::Error> {
+    match text.trim_start().as_bytes().first() {
+        Some(b'[') => serde_json::from_str(text).map(Document::Array),
+        Some(b'{') => {
+            serde_json::from_str(text).map(|members: Members<'_>| Document::Object(members.0))
+        }
+        _ => serde_json::from_str(text).map(Document::Scalar),
+    }
+}
+
 /// Splits an object into its members, in the order sent, a key that is sent twice included; `None` for any other kind.
-pub fn members(value: &RawValue) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+pub fn members(value: &RawValue) -> Option<Vec<Member<'_>>> {
     if kind(value) != Kind::Object {
         return None;
     }
@@ -91,7 +120,7 @@ pub fn string(value: &RawValue) -> Option<Cow<'_, str>> {
 }
 
 /// The members of an object, borrowed from its text.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+struct Members<'a>(Vec<Member<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde_json::value::RawValue;
 
-use super::json;
+use super::json::{self, Member};
 
 /// A dotted path into JSON as a person writes it: `workspace.nodeId`, or `attendees[].email` for a field of every element.
 ///
@@ -26,12 +26,16 @@ impl FieldPath {
 
     /// Finds the value at this path; the longest key that matches wins, and of a key that is sent twice the last one.
     pub fn resolve<'a>(&self, value: &'a RawValue) -> Option<&'a RawValue> {
-        resolve(&self.0, value)
+        self.resolve_in(&json::members(value)?)
+    }
+
+    /// Finds the value at this path within an object's members.
+    pub fn resolve_in<'a>(&self, members: &[Member<'a>]) -> Option<&'a RawValue> {
+        resolve_in(&self.0, members)
     }
 }
 
-fn resolve<'a>(path: &str, value: &'a RawValue) -> Option<&'a RawValue> {
-    let members = json::members(value)?;
+fn resolve_in<'a>(path: &str, members: &[Member<'a>]) -> Option<&'a RawValue> {
     let find =
         |wanted: &str| members.iter().rev().find(|(key, _)| key == wanted).map(|(_, value)| *value);
     if let Some(found) = find(path) {
@@ -39,7 +43,7 @@ fn resolve<'a>(path: &str, value: &'a RawValue) -> Option<&'a RawValue> {
     }
     path.rmatch_indices('.').find_map(|(dot, _)| {
         let (key, rest) = path.split_at_checked(dot)?;
-        resolve(rest.strip_prefix('.')?, find(key)?)
+        resolve_in(rest.strip_prefix('.')?, &json::members(find(key)?)?)
     })
 }
 

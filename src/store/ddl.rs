@@ -6,10 +6,7 @@ use super::{
     schema::{Column, Table},
     statements::{self, quoted},
 };
-use crate::rows::{self, ColumnType};
-
-/// Whole numbers up to here survive the trip through a double.
-const MAX_SAFE_INTEGER: i64 = 1 << 53;
+use crate::rows::{self, ColumnType, EXACT_IN_REAL};
 
 /// Rows whose REAL values are spelled anew in one statement.
 const SPELLED_AT_ONCE: usize = 500;
@@ -58,7 +55,7 @@ pub(super) async fn survives_as_real(
 ) -> Result<bool, sqlx::Error> {
     let (table, column) = (quoted(table), quoted(column));
     let sql = format!(
-        "SELECT NOT EXISTS (SELECT 1 FROM {table} WHERE {column} NOT BETWEEN -{MAX_SAFE_INTEGER} AND {MAX_SAFE_INTEGER})"
+        "SELECT NOT EXISTS (SELECT 1 FROM {table} WHERE {column} NOT BETWEEN -{EXACT_IN_REAL} AND {EXACT_IN_REAL})"
     );
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await
 }

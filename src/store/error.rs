@@ -5,21 +5,54 @@ use std::path::PathBuf;
 /// Why the database cannot be used, or why an endpoint's rows cannot be stored in it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file cannot be made, or its permissions cannot be set.
-    #[error("cannot make the database `{}`", path.display())]
+    /// The file is there, and its first bytes cannot be read.
+    #[error("cannot read the database `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The database, or a lock file beside it, cannot be made or opened for writing.
+    #[error(
+        "cannot open `{}` for writing: its folder must exist, and both must be writable by this user",
+        path.display()
+    )]
     Create {
         /// The file.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
-    /// The lock file beside the database cannot be used.
+    /// The file's permissions cannot be set.
+    #[error(
+        "cannot set the permissions of `{}` to {mode:04o}: it must belong to this user, or `database.mode` must be as it is",
+        path.display()
+    )]
+    Mode {
+        /// The file.
+        path: PathBuf,
+        /// The permission bits.
+        mode: u32,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The lock file beside the database cannot be locked.
     #[error("cannot lock `{}`", path.display())]
     Lock {
         /// The lock file.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// Another process does not finish opening the database.
+    #[error(
+        "`{}` is held by a process that does not finish opening the database: find out which one, and whether its disk is busy",
+        path.display()
+    )]
+    Opening {
+        /// The lock file.
+        path: PathBuf,
     },
     /// The file cannot be opened as a database.
     #[error("cannot open the database `{}`", path.display())]
@@ -29,9 +62,18 @@ pub enum StoreError {
         /// What SQLite said.
         source: Cause,
     },
+    /// The file is no database at all; it was not touched.
+    #[error(
+        "`{}` is not a SQLite database: set `database.path` to a file of its own",
+        path.display()
+    )]
+    NotSqlite {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file belongs to another program; it was not touched.
     #[error(
-        "`{}` is another program's database: it has tables, but not this program's mark; set `database.path` to a file of its own",
+        "`{}` is another program's database, it does not bear this program's mark: set `database.path` to a file of its own",
         path.display()
     )]
     Foreign {
@@ -50,6 +92,15 @@ pub enum StoreError {
         found: i64,
         /// The newest version known here.
         known: i64,
+    },
+    /// The file is no longer the one that was opened.
+    #[error(
+        "the database `{}` was deleted, moved or replaced while it was in use: put it back, or start the program anew",
+        path.display()
+    )]
+    Gone {
+        /// Where it was.
+        path: PathBuf,
     },
     /// A statement failed.
     #[error("cannot {doing}")]
@@ -127,11 +178,16 @@ impl StoreError {
     /// Whether the whole database cannot be used, rather than one endpoint's table.
     pub fn database_unusable(&self) -> bool {
         match self {
-            Self::Create { .. }
+            Self::Read { .. }
+            | Self::Create { .. }
+            | Self::Mode { .. }
+            | Self::NotSqlite { .. }
             | Self::Lock { .. }
             | Self::Open { .. }
             | Self::Foreign { .. }
-            | Self::Newer { .. } => true,
+            | Self::Newer { .. }
+            | Self::Opening { .. }
+            | Self::Gone { .. } => true,
             Self::Sql { source, .. } => !source.concerns_statement(),
             Self::KeyChanged { .. }
             | Self::NameTaken { .. }

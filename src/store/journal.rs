@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::Connection;
-
 use super::{Store, StoreError, error::Doing};
 use crate::clock::format_utc;
 
@@ -73,6 +71,13 @@ pub struct Effort {
     pub waited: Duration,
 }
 
+impl std::ops::AddAssign for Effort {
+    fn add_assign(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.waited += other.waited;
+    }
+}
+
 impl Effort {
     pub(super) fn requests(self) -> i64 {
         i64::try_from(self.requests).unwrap_or(i64::MAX)
@@ -87,8 +92,9 @@ impl Store {
     /// Records the start of a run.
     ///
     /// # Errors
-    /// Where the journal cannot be written.
+    /// Where the journal cannot be written, or the database's file is no longer there.
     pub async fn begin_run(&self, job: &str, trigger: Trigger) -> Result<RunId, StoreError> {
+        self.make_sure_it_is_there()?;
         let now = format_utc(self.clock.now().wall);
         let mut writer = self.writer.lock().await;
         let inserted = sqlx::query(
@@ -121,40 +127,50 @@ impl Store {
         Ok(())
     }
 
-    /// Records that a run begins with an endpoint. With the endpoint's lock in hand, what is still open of it belonged to a
-    /// process that is gone: it was interrupted.
+    /// Records that a run has begun with an endpoint.
     ///
     /// # Errors
     /// Where the journal cannot be written.
-    pub async fn begin_endpoint_run(
-        &self,
-        run: RunId,
-        endpoint: &str,
-        locked: bool,
-    ) -> Result<(), StoreError> {
-        let doing = "record the start of an endpoint's run";
-        let now = format_utc(self.clock.now().wall);
+    pub async fn begin_endpoint_run(&self, run: RunId, endpoint: &str) -> Result<(), StoreError> {
         let mut writer = self.writer.lock().await;
-        let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await.doing(doing)?;
-        sqlx::query(
-            "UPDATE _sync_endpoint_runs SET finished_at = ?, result = 'paused', message = 'interrupted: its process ended' \
-             WHERE endpoint = ? AND finished_at IS NULL AND ?",
-        )
-        .bind(&now)
-        .bind(endpoint)
-        .bind(locked)
-        .execute(&mut *transaction)
-        .await
-        .doing(doing)?;
+        let now = format_utc(self.clock.now().wall);
         sqlx::query(
             "INSERT INTO _sync_endpoint_runs (run_id, endpoint, started_at) VALUES (?, ?, ?)",
         )
         .bind(run.0)
         .bind(endpoint)
-        .bind(&now)
-        .execute(&mut *transaction)
+        .bind(now)
+        .execute(&mut writer.connection)
         .await
-        .doing(doing)?;
+        .doing("record the start of an endpoint's run")?;
+        Ok(())
+    }
+
+    /// Records as interrupted what an earlier run has left open with an endpoint. With the endpoint's lock in hand, that
+    /// run's process is gone.
+    ///
+    /// # Errors
+    /// Where the journal cannot be written.
+    pub async fn close_interrupted(&self, run: RunId, endpoint: &str) -> Result<(), StoreError> {
+        let doing = "record that an earlier run was interrupted";
+        let mut writer = self.writer.lock().await;
+        let now = format_utc(self.clock.now().wall);
+        let mut transaction = writer.begin(doing).await?;
+        for sql in [
+            "UPDATE _sync_endpoint_runs SET finished_at = ?1, result = 'paused', message = 'interrupted: its process ended' \
+             WHERE endpoint = ?2 AND run_id <> ?3 AND finished_at IS NULL",
+            "UPDATE _sync_runs SET finished_at = ?1, result = 'paused' WHERE run_id <> ?3 AND finished_at IS NULL \
+             AND EXISTS (SELECT 1 FROM _sync_endpoint_runs AS e WHERE e.run_id = _sync_runs.run_id AND e.endpoint = ?2) \
+             AND NOT EXISTS (SELECT 1 FROM _sync_endpoint_runs AS e WHERE e.run_id = _sync_runs.run_id AND e.finished_at IS NULL)",
+        ] {
+            sqlx::query(sql)
+                .bind(&now)
+                .bind(endpoint)
+                .bind(run.0)
+                .execute(&mut *transaction)
+                .await
+                .doing(doing)?;
+        }
         transaction.commit().await.doing(doing)
     }
 

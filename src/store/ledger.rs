@@ -1,18 +1,17 @@
-//! The limiter's ledger and the stored pauses: one line a request, shared by all processes on this database.
+//! The limiter's ledger: one line a request, shared by all processes on this database.
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
-use super::{RunId, Store, StoreError, error::Doing};
+use super::{RunId, Store, StoreError, error::Doing, pauses::not_before};
 use crate::{
     clock::{BootTime, Now, format_utc},
     limits::{self, Admission, Limit, WaitReason},
 };
 
 /// The group of the token endpoint: a pause of it pauses every other group.
-pub const TOKEN_GROUP: &str = "token";
+pub const TOKEN_GROUP: &str = "(token endpoint)";
 
 /// Lines are kept this long, or a whole period where that is longer.
 const KEPT: Duration = Duration::from_hours(24);
@@ -25,6 +24,14 @@ const RESERVE: &str = "reserve a request in the rate limit's ledger";
 pub struct Reservation {
     /// `None` where the group has no limit, and so no ledger.
     request_id: Option<i64>,
+    reserved_at: BootTime,
+}
+
+impl Reservation {
+    /// How long ago it was made; the time that its request may take counts from then.
+    pub fn age(&self, now: BootTime) -> Duration {
+        now.since(self.reserved_at)
+    }
 }
 
 /// What the ledger says to a request.
@@ -36,8 +43,8 @@ pub enum Reserved {
     Wait {
         /// On the boot clock.
         until: BootTime,
-        /// Whether the API asked for the wait, rather than the limit known here.
-        paused: bool,
+        /// What for.
+        reason: WaitReason,
     },
 }
 
@@ -66,28 +73,31 @@ impl Store {
         longest: Duration,
     ) -> Result<Reserved, StoreError> {
         let mut writer = self.writer.lock().await;
-        let mut transaction =
-            writer.connection.begin_with("BEGIN IMMEDIATE").await.doing(RESERVE)?;
+        if limit.requests == 0 {
+            let not_before =
+                not_before(&mut writer.connection, asker.group).await.doing(RESERVE)?;
+            let reserved_at = self.clock.now().boot;
+            return Ok(match limits::admit(reserved_at, limit, &[], not_before) {
+                Admission::Now => Reserved::Granted(Reservation { request_id: None, reserved_at }),
+                Admission::Wait { until, reason } => Reserved::Wait { until, reason },
+            });
+        }
+        let mut transaction = writer.begin(RESERVE).await?;
         // Only now, since another process may have held the database for a while.
         let now = self.clock.now();
         let not_before = not_before(&mut transaction, asker.group).await.doing(RESERVE)?;
-        let counts_from = if limit.requests == 0 {
-            Vec::new()
-        } else {
-            counts_from(&mut transaction, asker.group, limit, now).await.doing(RESERVE)?
-        };
+        let counts_from =
+            counts_from(&mut transaction, asker.group, limit, now).await.doing(RESERVE)?;
         match limits::admit(now.boot, limit, &counts_from, not_before) {
-            Admission::Wait { until, reason } => {
-                Ok(Reserved::Wait { until, paused: reason == WaitReason::Pause })
-            }
-            Admission::Now if limit.requests == 0 => {
-                Ok(Reserved::Granted(Reservation { request_id: None }))
-            }
+            Admission::Wait { until, reason } => Ok(Reserved::Wait { until, reason }),
             Admission::Now => {
                 let request_id =
                     self.insert(&mut transaction, asker, now, longest).await.doing(RESERVE)?;
                 transaction.commit().await.doing(RESERVE)?;
-                Ok(Reserved::Granted(Reservation { request_id: Some(request_id) }))
+                Ok(Reserved::Granted(Reservation {
+                    request_id: Some(request_id),
+                    reserved_at: now.boot,
+                }))
             }
         }
     }
@@ -153,53 +163,6 @@ impl Store {
             .doing("release a request in the rate limit's ledger")?;
         Ok(())
     }
-
-    /// Pauses a group for some time from now; a longer pause that is stored already stays. Returns its end.
-    ///
-    /// # Errors
-    /// Where the pause cannot be stored.
-    pub async fn pause(
-        &self,
-        group: &str,
-        length: Duration,
-        reason: &str,
-    ) -> Result<BootTime, StoreError> {
-        let mut writer = self.writer.lock().await;
-        let now = self.clock.now();
-        let until = now.boot.saturating_add(length);
-        sqlx::query(
-            "INSERT INTO _sync_pauses (limit_group, reason, set_at, length_ms, not_before_at, not_before_ns, boot_id) VALUES (?, ?, ?, ?, ?, ?, ?) \
-             ON CONFLICT (limit_group) DO UPDATE SET reason = excluded.reason, set_at = excluded.set_at, length_ms = excluded.length_ms, \
-             not_before_at = excluded.not_before_at, not_before_ns = excluded.not_before_ns, boot_id = excluded.boot_id \
-             WHERE excluded.not_before_ns > not_before_ns",
-        )
-        .bind(group)
-        .bind(reason)
-        .bind(format_utc(now.wall))
-        .bind(i64::try_from(length.as_millis()).unwrap_or(i64::MAX))
-        .bind(format_utc(now.wall + length))
-        .bind(until.as_nanos())
-        .bind(self.clock.boot_id())
-        .execute(&mut writer.connection)
-        .await
-        .doing("store a pause")?;
-        Ok(until)
-    }
-}
-
-/// The end of the longest pause that holds for a group; one that has passed says nothing.
-async fn not_before(
-    connection: &mut SqliteConnection,
-    group: &str,
-) -> Result<Option<BootTime>, sqlx::Error> {
-    let until: Option<i64> = sqlx::query_scalar(
-        "SELECT max(not_before_ns) FROM _sync_pauses WHERE limit_group IN (?, ?)",
-    )
-    .bind(group)
-    .bind(TOKEN_GROUP)
-    .fetch_one(connection)
-    .await?;
-    Ok(until.map(BootTime::from_nanos))
 }
 
 async fn counts_from(
@@ -221,66 +184,4 @@ async fn counts_from(
     .fetch_all(connection)
     .await?;
     Ok(lines.into_iter().map(BootTime::from_nanos).collect())
-}
-
-/// Brings the stamps of earlier boots onto this boot's clock; from then on the wall clock may jump as it likes.
-pub(super) async fn rebase(
-    connection: &mut SqliteConnection,
-    now: Now,
-    boot_id: &str,
-) -> Result<(), StoreError> {
-    let doing = "bring the rate limit's ledger onto this boot's clock";
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.doing(doing)?;
-    let requests =
-        sqlx::query("SELECT request_id, counts_from_at FROM _sync_requests WHERE boot_id <> ?")
-            .bind(boot_id)
-            .fetch_all(&mut *transaction)
-            .await
-            .doing(doing)?;
-    for row in requests {
-        let (request_id, at): (i64, String) =
-            (row.try_get(0).doing(doing)?, row.try_get(1).doing(doing)?);
-        let placed = limits::rebase(now, wall(&at, now));
-        sqlx::query("UPDATE _sync_requests SET counts_from_ns = ?, counts_from_at = ?, boot_id = ? WHERE request_id = ?")
-            .bind(placed.as_nanos())
-            .bind(format_utc(wall_of(placed, now)))
-            .bind(boot_id)
-            .bind(request_id)
-            .execute(&mut *transaction)
-            .await
-            .doing(doing)?;
-    }
-    let pauses = sqlx::query(
-        "SELECT limit_group, not_before_at, length_ms FROM _sync_pauses WHERE boot_id <> ?",
-    )
-    .bind(boot_id)
-    .fetch_all(&mut *transaction)
-    .await
-    .doing(doing)?;
-    for row in pauses {
-        let (group, at): (String, String) =
-            (row.try_get(0).doing(doing)?, row.try_get(1).doing(doing)?);
-        let length: i64 = row.try_get(2).doing(doing)?;
-        let length = Duration::from_millis(u64::try_from(length).unwrap_or(0));
-        let placed = limits::rebase_pause(now, wall(&at, now), length);
-        sqlx::query("UPDATE _sync_pauses SET not_before_ns = ?, not_before_at = ?, boot_id = ? WHERE limit_group = ?")
-            .bind(placed.as_nanos())
-            .bind(format_utc(wall_of(placed, now)))
-            .bind(boot_id)
-            .bind(group)
-            .execute(&mut *transaction)
-            .await
-            .doing(doing)?;
-    }
-    transaction.commit().await.doing(doing)
-}
-
-/// A stamp of the ledger; one that somebody has spoilt counts as now.
-fn wall(stamp: &str, now: Now) -> DateTime<Utc> {
-    DateTime::parse_from_rfc3339(stamp).map_or(now.wall, |stamp| stamp.with_timezone(&Utc))
-}
-
-/// The wall clock's reading at a moment of the boot clock.
-fn wall_of(moment: BootTime, now: Now) -> DateTime<Utc> {
-    now.wall + TimeDelta::nanoseconds(moment.as_nanos().saturating_sub(now.boot.as_nanos()))
 }

@@ -5,9 +5,14 @@ use std::{
     fs::{File, OpenOptions, TryLockError},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::StoreError;
+
+/// How often, and how many times, it is looked whether another process has finished opening: a minute in all.
+const OPENING_LOOK: Duration = Duration::from_millis(50);
+const OPENING_LOOKS: u32 = 1200;
 
 /// Held until dropped.
 #[derive(Debug)]
@@ -16,10 +21,18 @@ pub struct FileLock {
 }
 
 /// Waits for the lock that serializes the opening of a database.
-pub(super) fn lock_opening(database: &Path, mode: u32) -> Result<FileLock, StoreError> {
+pub(super) async fn lock_opening(database: &Path, mode: u32) -> Result<FileLock, StoreError> {
     let path = beside(database, "-lock");
     let file = open(&path, mode)?;
-    file.lock().map_err(|source| StoreError::Lock { path, source })?;
+    let mut looks = 0;
+    // Not the lock that waits by itself: it would hold up the thread, and with it the signals.
+    while !locked(&file, &path)? {
+        looks += 1;
+        if looks > OPENING_LOOKS {
+            return Err(StoreError::Opening { path });
+        }
+        tokio::time::sleep(OPENING_LOOK).await;
+    }
     Ok(FileLock { _file: file })
 }
 
@@ -31,10 +44,14 @@ pub(super) fn try_lock_endpoint(
 ) -> Result<Option<FileLock>, StoreError> {
     let path = beside(database, &format!("-lock-{endpoint}"));
     let file = open(&path, mode)?;
+    Ok(locked(&file, &path)?.then_some(FileLock { _file: file }))
+}
+
+fn locked(file: &File, path: &Path) -> Result<bool, StoreError> {
     match file.try_lock() {
-        Ok(()) => Ok(Some(FileLock { _file: file })),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(source)) => Err(StoreError::Lock { path, source }),
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(source)) => Err(StoreError::Lock { path: path.to_owned(), source }),
     }
 }
 
@@ -45,7 +62,7 @@ fn open(path: &Path, mode: u32) -> Result<File, StoreError> {
         .write(true)
         .mode(mode)
         .open(path)
-        .map_err(|source| StoreError::Lock { path: path.to_owned(), source })
+        .map_err(|source| StoreError::Create { path: path.to_owned(), source })
 }
 
 pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {

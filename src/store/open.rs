@@ -2,15 +2,15 @@
 
 use std::{
     borrow::Cow,
-    fs::{self, OpenOptions, Permissions},
-    io,
+    fs::{self, File, OpenOptions, Permissions},
+    io::{self, Read},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
     time::Duration,
 };
 
 use sqlx::{
-    ConnectOptions, Connection, SqlSafeStr,
+    AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr,
     migrate::{Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteConnection},
 };
@@ -21,8 +21,17 @@ use super::{
     lock,
 };
 
-/// `MpqS`, set by the first migration.
+/// `MpqS`, the mark of this program's databases; the first migration sets it too.
 const APPLICATION_ID: i64 = 1_299_214_675;
+
+/// How every SQLite file begins (<https://www.sqlite.org/fileformat.html>, section 1.3).
+const SQLITE: &[u8] = b"SQLite format 3\0";
+
+/// Where its header has the application id.
+const MARK: usize = 68;
+
+/// So much of the header is read: up to the end of the application id.
+const HEADER: u64 = 72;
 
 /// The bookkeeping tables' migrations, in order; a released one never changes.
 const MIGRATIONS: &[(i64, &str, &str)] =
@@ -40,27 +49,49 @@ const STATEMENT_CACHE: usize = 256;
 /// Opens the writer's connection.
 pub(super) async fn open(settings: &Settings) -> Result<SqliteConnection, StoreError> {
     let path = &settings.path;
+    make_sure_it_is_ours(path)?;
     // Two processes that make the same file at once would each run the migrations.
-    let _opening = lock::lock_opening(path, settings.mode)?;
-    make_file(path, settings.mode)
-        .map_err(|source| StoreError::Create { path: path.clone(), source })?;
+    let _opening = lock::lock_opening(path, settings.mode).await?;
+    make_file(path, settings.mode)?;
     let opened = connect(path).await;
     let mut connection = opened
         .map_err(|source| StoreError::Open { path: path.clone(), source: Cause::new(source) })?;
-    make_sure_it_is_ours(&mut connection, path).await?;
-    set_mode(path, settings.mode)
-        .map_err(|source| StoreError::Create { path: path.clone(), source })?;
+    make_sure_it_is_no_newer(&mut connection, path).await?;
+    set_mode(path, settings.mode).map_err(|source| StoreError::Mode {
+        path: path.clone(),
+        mode: settings.mode,
+        source,
+    })?;
     prepare(&mut connection).await.doing("prepare the database")?;
     Ok(connection)
 }
 
+/// Tells another program's file by its first bytes. SQLite is not asked: opening and closing a database may change the
+/// file and leave others beside it.
+fn make_sure_it_is_ours(path: &Path) -> Result<(), StoreError> {
+    let mut header = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEADER).read_to_end(&mut header));
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(StoreError::Read { path: path.to_owned(), source }),
+        // There is nothing in it: one that is made just now, or that somebody has put there for us.
+        Ok(0) => return Ok(()),
+        Ok(_) => {}
+    }
+    if !header.starts_with(SQLITE) {
+        return Err(StoreError::NotSqlite { path: path.to_owned() });
+    }
+    let mark = header.iter().skip(MARK).fold(0, |mark, byte| mark << 8 | i64::from(*byte));
+    if mark == APPLICATION_ID { Ok(()) } else { Err(StoreError::Foreign { path: path.to_owned() }) }
+}
+
 /// Makes the file with its permissions before anything is in it: SQLite gives its `-wal` and `-shm` files the same ones.
-/// A file that is there is left alone: it may be another program's.
-fn make_file(path: &Path, mode: u32) -> io::Result<()> {
+/// A file that is there is left alone: its mode is set once it has been found to be ours.
+fn make_file(path: &Path, mode: u32) -> Result<(), StoreError> {
     match OpenOptions::new().write(true).create_new(true).mode(mode).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
+        Err(source) => Err(StoreError::Create { path: path.to_owned(), source }),
     }
 }
 
@@ -79,7 +110,6 @@ fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
 }
 
 async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
-    // Nothing here may write: the file may be another program's.
     let mut connection = SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(false)
@@ -93,32 +123,24 @@ async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     Ok(connection)
 }
 
-async fn make_sure_it_is_ours(
+async fn make_sure_it_is_no_newer(
     connection: &mut SqliteConnection,
     path: &Path,
 ) -> Result<(), StoreError> {
-    let doing = "read the database's header";
-    let application_id: i64 = sqlx::query_scalar("PRAGMA application_id")
+    let doing = "read the database's version";
+    // A crash in the very first opening leaves the mark, and nothing else.
+    let begun: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = ?")
+        .bind(MIGRATIONS_TABLE)
         .fetch_one(&mut *connection)
         .await
         .doing(doing)?;
-    if application_id != APPLICATION_ID {
-        // A crash in the very first opening leaves the migrations' own table, and nothing else.
-        let tables: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE tbl_name <> ?")
-                .bind(MIGRATIONS_TABLE)
-                .fetch_one(&mut *connection)
-                .await
-                .doing(doing)?;
-        if application_id != 0 || tables > 0 {
-            return Err(StoreError::Foreign { path: path.to_owned() });
-        }
+    if begun == 0 {
         return Ok(());
     }
     let found: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sync_migrations")
         .fetch_one(&mut *connection)
         .await
-        .doing("read the database's version")?;
+        .doing(doing)?;
     let known = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
     match found {
         Some(found) if found > known => {
@@ -128,7 +150,16 @@ async fn make_sure_it_is_ours(
     }
 }
 
-async fn prepare(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+/// Opens another connection to a database that this process has prepared already.
+pub(super) async fn reopen(settings: &Settings) -> Result<SqliteConnection, StoreError> {
+    let path = &settings.path;
+    let open = |source| StoreError::Open { path: path.clone(), source: Cause::new(source) };
+    let mut connection = connect(path).await.map_err(open)?;
+    configure(&mut connection).await.map_err(open)?;
+    Ok(connection)
+}
+
+async fn configure(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     for pragma in [
         // Readers never wait for the writer.
         "PRAGMA journal_mode = WAL",
@@ -142,6 +173,17 @@ async fn prepare(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     ] {
         sqlx::query(pragma).execute(&mut *connection).await?;
     }
+    Ok(())
+}
+
+async fn prepare(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let mark: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
+    if mark != APPLICATION_ID {
+        // Before the log is on: the mark must be in the file itself from the first on, whatever ends the process.
+        let set = AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}"));
+        sqlx::query(set).execute(&mut *connection).await?;
+    }
+    configure(connection).await?;
     let migrations = MIGRATIONS.iter().map(|&(version, description, sql)| {
         Migration::new(
             version,

@@ -1,78 +1,22 @@
 //! The one transaction that everything rests on: a page's rows, its rejects, its counts and its checkpoint.
 
-use std::collections::BTreeSet;
-
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::{Connection, SqliteConnection};
 
 use super::{
-    Checkpoint, Page, PageOutcome, RowCounts, StoreError, Writer, ddl,
-    error::Doing,
-    schema::{Changes, Column, MAX_COLUMNS, Table},
-    statements::BOOKKEEPING,
-    upsert,
+    Checkpoint, Page, RowCounts, StoreError, columns, error::Doing, upsert, writer::Writer,
 };
-use crate::rows::{ColumnType, Paths};
 
 const COMMIT: &str = "store a page";
-
-/// Makes an endpoint's table where there is none, or checks that the stored one is the endpoint's.
-pub(super) async fn ensure_table(
-    writer: &mut Writer,
-    endpoint: &str,
-    paths: &Paths,
-    now: &str,
-) -> Result<(), StoreError> {
-    let doing = "make the endpoint's table";
-    let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await.doing(doing)?;
-    if let Some(table) = load(&mut transaction, endpoint, doing).await? {
-        let stored: Vec<&str> =
-            table.key().iter().map(|column| column.json_path.as_str()).collect();
-        let configured = Table::new(endpoint, paths);
-        let configured: Vec<&str> =
-            configured.key().iter().map(|column| column.json_path.as_str()).collect();
-        if stored != configured {
-            return Err(StoreError::KeyChanged {
-                table: endpoint.to_owned(),
-                stored: stored.join(", "),
-                configured: configured.join(", "),
-            });
-        }
-        return Ok(());
-    }
-    let taken: Option<String> = sqlx::query_scalar(
-        "SELECT type FROM sqlite_schema WHERE name = ? COLLATE NOCASE AND type <> 'trigger'",
-    )
-    .bind(endpoint)
-    .fetch_optional(&mut *transaction)
-    .await
-    .doing(doing)?;
-    if let Some(kind) = taken {
-        return Err(StoreError::NameTaken { table: endpoint.to_owned(), kind });
-    }
-    let table = Table::new(endpoint, paths);
-    ddl::create_table(&mut transaction, &table, endpoint).await.doing(doing)?;
-    for column in &table.columns {
-        record_column(&mut transaction, endpoint, column, now).await.doing(doing)?;
-    }
-    // What an open sweep has stored so far went with the table that was dropped.
-    sqlx::query(
-        "UPDATE _sync_sweeps SET finished_at = ?, result = 'superseded' WHERE endpoint = ? AND finished_at IS NULL",
-    )
-    .bind(now)
-    .bind(endpoint)
-    .execute(&mut *transaction)
-    .await
-    .doing(doing)?;
-    transaction.commit().await.doing(doing)
-}
 
 /// Stores a page: all of it, or nothing.
 pub(super) async fn commit(
     writer: &mut Writer,
     page: &Page<'_>,
     now: &str,
-) -> Result<PageOutcome, StoreError> {
-    let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await.doing(COMMIT)?;
+) -> Result<RowCounts, StoreError> {
+    writer.recover().await?;
+    let Writer { connection, tables, .. } = writer;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.doing(COMMIT)?;
     // Another process, or a user, may have changed the table since the last page: this tells of every commit that was not
     // this connection's.
     let version: i64 = sqlx::query_scalar("PRAGMA data_version")
@@ -80,16 +24,16 @@ pub(super) async fn commit(
         .await
         .doing(COMMIT)?;
     // Taken out, and put back only after the commit: after a failure the table is read afresh.
-    let known = writer.tables.remove(page.endpoint).filter(|(at, _)| *at == version);
+    let known = tables.remove(page.endpoint).filter(|(at, _)| *at == version);
     let mut table = match known {
         Some((_, table)) => table,
-        None => load(&mut transaction, page.endpoint, COMMIT)
+        None => columns::load(&mut transaction, page.endpoint, COMMIT)
             .await?
             .ok_or_else(|| StoreError::TableGone { table: page.endpoint.to_owned() })?,
     };
     let changes = table.changes_for(page.paths, page.records);
     if !changes.is_empty() {
-        change(&mut transaction, &mut table, changes, now).await?;
+        columns::change(&mut transaction, &mut table, changes, now).await?;
     }
     let stamp = upsert::Stamp { now: now.into(), run: page.run };
     let rows = upsert::upsert(&mut transaction, &table, page.paths, page.records, &stamp)
@@ -97,186 +41,10 @@ pub(super) async fn commit(
         .doing(COMMIT)?;
     reject(&mut transaction, page, now).await.doing(COMMIT)?;
     count(&mut transaction, page, &rows).await.doing(COMMIT)?;
-    let sweep_complete = checkpoint(&mut transaction, page, now).await.doing(COMMIT)?;
+    checkpoint(&mut transaction, page, now).await.doing(COMMIT)?;
     transaction.commit().await.doing(COMMIT)?;
-    writer.tables.insert(page.endpoint.to_owned(), (version, table));
-    Ok(PageOutcome { rows, sweep_complete })
-}
-
-/// Reads what `_sync_columns` says of a table; `None` where the endpoint has none yet.
-async fn load(
-    connection: &mut SqliteConnection,
-    endpoint: &str,
-    doing: &'static str,
-) -> Result<Option<Table>, StoreError> {
-    let columns = stored_columns(connection, endpoint).await.doing(doing)?;
-    if columns.is_empty() {
-        return Ok(None);
-    }
-    let present: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_xinfo(?)")
-        .bind(endpoint)
-        .fetch_all(connection)
-        .await
-        .doing(doing)?;
-    let made = || {
-        columns.iter().map(|column| column.name.as_str()).chain(BOOKKEEPING.map(|(name, _)| name))
-    };
-    let gone: Vec<String> = made()
-        .filter(|made| !present.iter().any(|name| name.eq_ignore_ascii_case(made)))
-        .map(str::to_owned)
-        .collect();
-    if !gone.is_empty() {
-        return Err(StoreError::ColumnsGone { table: endpoint.to_owned(), columns: gone });
-    }
-    let added_by_users = present
-        .iter()
-        .filter(|name| !made().any(|made| made.eq_ignore_ascii_case(name)))
-        .cloned()
-        .collect();
-    Ok(Some(Table { name: endpoint.to_owned(), columns, added_by_users }))
-}
-
-/// The columns that `_sync_columns` tells of; none where there is no table.
-async fn stored_columns(
-    connection: &mut SqliteConnection,
-    endpoint: &str,
-) -> Result<Vec<Column>, sqlx::Error> {
-    // Where the user has dropped the table, its columns are no longer there either.
-    let rows = sqlx::query(
-        "SELECT column_name, json_path, c.type, json_types, key_part FROM _sync_columns AS c \
-         WHERE endpoint = ? AND EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = endpoint) ORDER BY c.rowid",
-    )
-    .bind(endpoint)
-    .fetch_all(&mut *connection)
-    .await?;
-    if rows.is_empty() {
-        sqlx::query("DELETE FROM _sync_columns WHERE endpoint = ?")
-            .bind(endpoint)
-            .execute(connection)
-            .await?;
-    }
-    let mut columns = Vec::with_capacity(rows.len());
-    for row in rows {
-        let column_type: String = row.try_get(2)?;
-        let json_types: String = row.try_get(3)?;
-        let key_part: Option<i64> = row.try_get(4)?;
-        columns.push(Column {
-            name: row.try_get(0)?,
-            json_path: row.try_get(1)?,
-            declared: ColumnType::parse(&column_type).ok_or_else(|| {
-                sqlx::Error::Decode(format!("`{column_type}` in _sync_columns is no type").into())
-            })?,
-            json_types: json_types
-                .split(',')
-                .filter(|json_type| !json_type.is_empty())
-                .map(str::to_owned)
-                .collect(),
-            key_part: key_part.and_then(|part| usize::try_from(part.checked_sub(1)?).ok()),
-        });
-    }
-    Ok(columns)
-}
-
-/// Carries the changes out, on the database and on `table`.
-async fn change(
-    connection: &mut SqliteConnection,
-    table: &mut Table,
-    changes: Changes,
-    now: &str,
-) -> Result<(), StoreError> {
-    let doing = "change the endpoint's table to hold a page";
-    let columns = table.width() + changes.added.len();
-    if columns > MAX_COLUMNS {
-        return Err(StoreError::TooManyColumns {
-            table: table.name.clone(),
-            columns,
-            limit: MAX_COLUMNS,
-        });
-    }
-    for (index, json_types) in changes.json_types {
-        if let Some(column) = table.columns.get_mut(index) {
-            column.json_types = json_types;
-            update_column(connection, &table.name, column).await.doing(doing)?;
-        }
-    }
-    if !changes.rebuilt.is_empty() {
-        if !table.added_by_users.is_empty() {
-            return Err(StoreError::ColumnsAdded {
-                table: table.name.clone(),
-                columns: table.added_by_users.clone(),
-            });
-        }
-        let before = table.clone();
-        for (index, to) in changes.rebuilt {
-            let Some(column) = table.columns.get_mut(index) else { continue };
-            column.declared = match (column.declared, to) {
-                (ColumnType::Integer, ColumnType::Real)
-                    if !ddl::survives_as_real(connection, &table.name, &column.name)
-                        .await
-                        .doing(doing)? =>
-                {
-                    ColumnType::Text
-                }
-                _ => to,
-            };
-            update_column(connection, &table.name, column).await.doing(doing)?;
-            tracing::info!(
-                endpoint.name = table.name,
-                column.name = column.name,
-                column.r#type = column.declared.as_sql(),
-                "a value does not fit its column: the column is rebuilt"
-            );
-        }
-        ddl::rebuild(connection, &before, table).await.doing(doing)?;
-    }
-    for column in changes.added {
-        ddl::add_column(connection, &table.name, &column).await.doing(doing)?;
-        record_column(connection, &table.name, &column, now).await.doing(doing)?;
-        table.columns.push(column);
-    }
-    Ok(())
-}
-
-async fn record_column(
-    connection: &mut SqliteConnection,
-    endpoint: &str,
-    column: &Column,
-    now: &str,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO _sync_columns (endpoint, column_name, json_path, type, json_types, key_part, first_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(endpoint)
-    .bind(&column.name)
-    .bind(&column.json_path)
-    .bind(column.declared.as_sql())
-    .bind(joined(&column.json_types))
-    .bind(column.key_part.and_then(|part| i64::try_from(part + 1).ok()))
-    .bind(now)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn update_column(
-    connection: &mut SqliteConnection,
-    endpoint: &str,
-    column: &Column,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE _sync_columns SET type = ?, json_types = ? WHERE endpoint = ? AND column_name = ?",
-    )
-    .bind(column.declared.as_sql())
-    .bind(joined(&column.json_types))
-    .bind(endpoint)
-    .bind(&column.name)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-fn joined(json_types: &BTreeSet<String>) -> String {
-    json_types.iter().map(String::as_str).collect::<Vec<_>>().join(",")
+    tables.insert(page.endpoint.to_owned(), (version, table));
+    Ok(rows)
 }
 
 async fn reject(
@@ -329,7 +97,7 @@ async fn checkpoint(
     connection: &mut SqliteConnection,
     page: &Page<'_>,
     now: &str,
-) -> Result<bool, sqlx::Error> {
+) -> Result<(), sqlx::Error> {
     let (state, finished_at) = match page.checkpoint {
         Checkpoint::Next(state) => (Some(state), None),
         Checkpoint::Complete => (None, Some(now)),
@@ -345,9 +113,9 @@ async fn checkpoint(
     .execute(&mut *connection)
     .await?;
     if finished_at.is_none() {
-        return Ok(false);
+        return Ok(());
     }
-    let finished = sqlx::query(
+    sqlx::query(
         "UPDATE _sync_sweeps SET finished_at = ?1, result = 'complete' WHERE sweep_id = ?2 \
          AND NOT EXISTS (SELECT 1 FROM _sync_checkpoints WHERE sweep_id = ?2 AND finished_at IS NULL)",
     )
@@ -355,7 +123,7 @@ async fn checkpoint(
     .bind(page.sweep.0)
     .execute(connection)
     .await?;
-    Ok(finished.rows_affected() > 0)
+    Ok(())
 }
 
 /// SQLite's integers have a sign; no count comes near 2^63.

@@ -1,6 +1,6 @@
 //! Sweeps and their checkpoints: a plan is fixed when it is made, and a later run finishes it.
 
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection};
 
 use super::{RunId, Store, StoreError, error::Doing};
 use crate::clock::format_utc;
@@ -72,7 +72,7 @@ impl Store {
         let doing = "open a sweep";
         let now = format_utc(self.clock.now().wall);
         let mut writer = self.writer.lock().await;
-        let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await.doing(doing)?;
+        let mut transaction = writer.begin(doing).await?;
         let sweep = open(&mut transaction, endpoint, fingerprint, plan, &now).await.doing(doing)?;
         sqlx::query(
             "UPDATE _sync_endpoint_runs SET sweep_id = ? WHERE run_id = ? AND endpoint = ?",

@@ -15,8 +15,8 @@ use crate::{
         retry::Retry,
         token::{AccessToken, TokenError},
     },
-    clock::BootTime,
-    limits::{self, Hints},
+    clock::{BootTime, Now},
+    limits::{self, Hints, WaitReason},
     store::{Asker, Effort, Reservation, Reserved, RunId, TOKEN_GROUP},
 };
 
@@ -26,6 +26,9 @@ const REFUSALS: u32 = 10;
 /// A reservation is sent within this time or not at all: the request's own time counts from it, and a machine that was
 /// suspended meanwhile must not send what the ledger no longer counts.
 pub(super) const SENT_WITHIN: Duration = Duration::from_secs(1);
+
+/// So often in a row may a reservation grow old before its request is sent.
+const LATE: u32 = 5;
 
 /// The ledger is looked at anew this often during a wait: a request that was on its way frees its slot earlier than it was
 /// reserved for, and another process may free or take one.
@@ -73,6 +76,8 @@ pub(super) struct Requester<'r> {
     tried_for: Duration,
     refusals: u32,
     reauthorized: bool,
+    /// Reservations in a row that grew old before their request could be sent.
+    stale: u32,
     /// What the pages have cost since it was last taken.
     effort: Effort,
 }
@@ -95,6 +100,7 @@ impl<'r> Requester<'r> {
             tried_for: Duration::ZERO,
             refusals: 0,
             reauthorized: false,
+            stale: 0,
             effort: Effort::default(),
         }
     }
@@ -106,6 +112,7 @@ impl<'r> Requester<'r> {
         self.tried_for = Duration::ZERO;
         self.refusals = 0;
         self.reauthorized = false;
+        self.stale = 0;
     }
 
     /// Takes the account of requests and waits since the last call.
@@ -133,7 +140,7 @@ impl<'r> Requester<'r> {
                 }
                 Verdict::Unauthorized(_) => self.reauthorized = true,
                 Verdict::Transient(problem) => {
-                    self.try_again(EndpointError::Http { page: self.page, problem }).await?;
+                    self.try_again(EndpointError::Transient { page: self.page, problem }).await?;
                 }
                 Verdict::Redirect(to) => {
                     redirects += 1;
@@ -178,10 +185,10 @@ impl<'r> Requester<'r> {
                 .await?
             {
                 Reserved::Granted(reservation) => return Ok(reservation),
-                Reserved::Wait { until, paused } => {
+                Reserved::Wait { until, reason } => {
                     if told.is_none_or(|told| told < until) {
                         told = Some(until);
-                        self.tell_wait(until, paused)?;
+                        self.tell_wait(until, reason)?;
                     }
                     self.wait_for_slot(until).await?;
                 }
@@ -190,12 +197,15 @@ impl<'r> Requester<'r> {
     }
 
     /// Tells of a wait, unless it is so long that it is left to the next run.
-    fn tell_wait(&self, until: BootTime, paused: bool) -> Result<(), Halt> {
+    fn tell_wait(&self, until: BootTime, reason: WaitReason) -> Result<(), Halt> {
         let length = until.since(self.shared.clock.now().boot);
         if length > self.shared.max_wait {
             return Err(Halt::Paused(Pause::Wait(length)));
         }
-        let reason = if paused { Wait::Pause } else { Wait::Limit };
+        let reason = match reason {
+            WaitReason::Limit => Wait::Limit,
+            WaitReason::Pause => Wait::Pause,
+        };
         self.shared.tell(&Event::Waiting { endpoint: &self.endpoint.name, length, reason });
         Ok(())
     }
@@ -230,16 +240,27 @@ impl<'r> Requester<'r> {
                 return self.no_token(error).await.map(|()| None);
             }
         };
-        if self.shared.clock.now().boot.since(started) > SENT_WITHIN {
-            // The token had to be asked for: it is at hand for the next reservation.
+        if reservation.age(self.shared.clock.now().boot) > SENT_WITHIN {
+            // Mostly the token had to be asked for: it is at hand for the next reservation.
+            self.tried_for += self.shared.clock.now().boot.since(started);
             self.shared.store.release(reservation).await?;
-            return Ok(None);
+            return self.late().map(|()| None);
         }
         let response = self.send(reservation, url, &token).await;
         self.tried_for += self.shared.clock.now().boot.since(started);
         match response? {
             Ok(response) => Ok(Some(response)),
             Err(error) => self.try_again(error).await.map(|()| None),
+        }
+    }
+
+    /// Counts the reservations that grew old, so that this has an end.
+    fn late(&mut self) -> Result<(), Halt> {
+        self.stale += 1;
+        if self.stale < LATE {
+            Ok(())
+        } else {
+            Err(EndpointError::Late { page: self.page, tries: self.stale }.into())
         }
     }
 
@@ -281,21 +302,14 @@ impl<'r> Requester<'r> {
 
     /// Stores the pause that the API asks for.
     async fn refused(&mut self, group: &str, limited: &Limited) -> Result<(), Halt> {
-        let now = self.shared.clock.now().wall;
-        let hints = Hints {
-            retry_after: limited.retry_after.as_deref(),
-            date: limited.date.as_deref(),
-            message: Some(&limited.message),
-        };
-        let length = limits::pause_length(&hints, self.endpoint.limit.per, now);
+        let length = pause_length(limited, self.endpoint.limit.per, self.shared.clock.now());
         self.refusals += 1;
-        tracing::warn!(
-            endpoint.name = self.endpoint.name,
-            limit.group = group,
-            pause_s = length.as_secs(),
-            refusals = self.refusals,
-            "the API refuses by its rate limit"
-        );
+        self.shared.tell(&Event::Refused {
+            endpoint: &self.endpoint.name,
+            group,
+            pause: length,
+            refusals: self.refusals,
+        });
         self.shared.store.pause(group, length, &limited.message).await?;
         if self.refusals >= REFUSALS {
             Err(Halt::Paused(Pause::Refused(self.refusals)))
@@ -318,4 +332,14 @@ impl<'r> Requester<'r> {
         self.tried_for += delay;
         Ok(())
     }
+}
+
+/// How long the API asks to be left alone.
+pub(super) fn pause_length(limited: &Limited, per: Duration, now: Now) -> Duration {
+    let hints = Hints {
+        retry_after: limited.retry_after.as_deref(),
+        date: limited.date.as_deref(),
+        message: Some(&limited.message),
+    };
+    limits::pause_length(&hints, per, now.wall)
 }

@@ -33,6 +33,24 @@ pub enum EndpointError {
         /// What it said.
         problem: Problem,
     },
+    /// The API has a fault that may pass.
+    #[error("page {page}: {problem}")]
+    Transient {
+        /// The page, from 1.
+        page: u64,
+        /// What it said.
+        problem: Problem,
+    },
+    /// No request could be sent soon enough after its reservation.
+    #[error(
+        "page {page}: {tries} times in a row a request could not be sent within a second of its reservation: does the token endpoint answer slowly, with tokens that end at once, or is the machine overloaded?"
+    )]
+    Late {
+        /// The page, from 1.
+        page: u64,
+        /// How often it was tried.
+        tries: u32,
+    },
     /// The token was refused, and a new one too.
     #[error(
         "page {page}: a new access token was refused too ({problem}): has the client been disabled, or is `api.scope` wrong?"
@@ -109,6 +127,8 @@ impl EndpointError {
             | Self::Token(_)
             | Self::Transport { .. }
             | Self::Http { .. }
+            | Self::Transient { .. }
+            | Self::Late { .. }
             | Self::Unauthorized { .. }
             | Self::Redirects { .. }
             | Self::RedirectElsewhere { .. }
@@ -123,11 +143,11 @@ impl EndpointError {
         match self {
             Self::Token(error) => error.retry(),
             Self::Transport { source, .. } => source.retry(),
-            Self::Http { problem, .. } => {
-                problem.status.is_server_error() || matches!(problem.status.as_u16(), 408 | 425)
-            }
+            Self::Transient { .. } => true,
             Self::Page { source, .. } => source.retry(),
             Self::Store(_)
+            | Self::Http { .. }
+            | Self::Late { .. }
             | Self::Unauthorized { .. }
             | Self::Redirects { .. }
             | Self::RedirectElsewhere { .. }

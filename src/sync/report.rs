@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::error::EndpointError;
-use crate::store::{Effort, RowCounts, RunId, RunResult, StoreError};
+use crate::{
+    api::classify::Problem,
+    store::{Effort, RowCounts, RunId, RunResult, StoreError},
+};
 
 /// What happens in a run, for those who watch it.
 #[derive(Debug)]
@@ -14,6 +17,13 @@ pub enum Event<'a> {
         endpoint: &'a str,
         /// Pages that are stored already.
         pages: u64,
+    },
+    /// What an earlier run has left unfinished cannot be gone on with: the endpoint is read from its first page.
+    StartsOver {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// Why.
+        reason: StartOver<'a>,
     },
     /// A page is stored.
     PageStored {
@@ -37,8 +47,33 @@ pub enum Event<'a> {
         /// What for.
         reason: Wait<'a>,
     },
+    /// The API has refused a request by its rate limit, and is left alone for a while.
+    Refused {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// The group that the pause is for.
+        group: &'a str,
+        /// How long.
+        pause: Duration,
+        /// Refusals in a row, this one included.
+        refusals: u32,
+    },
     /// The endpoint is done.
     Finished(&'a EndpointReport),
+}
+
+/// Why an endpoint starts over.
+#[derive(Debug, thiserror::Error)]
+pub enum StartOver<'a> {
+    /// The configuration has changed since then.
+    #[error("{} changed since the last run", .0.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))]
+    Changed(&'a [String]),
+    /// The API refuses the next page of then.
+    #[error("the API no longer takes the place where the last run has stopped ({0})")]
+    Refused(&'a Problem),
+    /// An older version of the program has noted the place in a form of its own.
+    #[error("an older version has noted where the last run has stopped")]
+    Unreadable,
 }
 
 /// What an endpoint waits for.

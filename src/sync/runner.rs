@@ -9,15 +9,18 @@ use tracing::Instrument;
 
 use super::{
     Ending, EndpointReport, EndpointSettings, Event, JobReport, JobSettings, Pause, Settings,
-    attempt::{Halt, SENT_WITHIN},
+    attempt::{Halt, SENT_WITHIN, pause_length},
     error::EndpointError,
     sweep::{self, Progress},
 };
 use crate::{
-    api::{Client, retry::Retry},
+    api::{Client, TokenError, retry::Retry},
     clock::Clock,
-    store::{EndpointEnd, RunId, Store, StoreError, Trigger},
+    store::{EndpointEnd, RunId, Store, StoreError, TOKEN_GROUP, Trigger},
 };
+
+/// The token endpoint's limit is not known: a refusal without a time counts for the API's default period.
+const TOKEN_PERIOD: Duration = Duration::from_mins(1);
 
 /// Tells those who watch a run what happens in it.
 pub type Watcher = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
@@ -92,6 +95,27 @@ impl Runner {
             busy,
         };
         Self { shared, settings }
+    }
+
+    /// Gets the first access token, so that wrong credentials are told at once; a pause of the token endpoint is heeded.
+    ///
+    /// # Errors
+    /// Where there is no token now; the next run tries again.
+    pub async fn first_token(&self) -> Result<(), EndpointError> {
+        let shared = &self.shared;
+        let now = shared.clock.now();
+        if shared.store.not_before(TOKEN_GROUP).await?.is_some_and(|until| now.boot < until) {
+            return Ok(());
+        }
+        match shared.client.access_token(now.boot).await {
+            Ok(_) => Ok(()),
+            Err(TokenError::Limited(limited)) => {
+                let length = pause_length(&limited, TOKEN_PERIOD, shared.clock.now());
+                shared.store.pause(TOKEN_GROUP, length, &limited.message).await?;
+                Err(EndpointError::Token(TokenError::Limited(limited)))
+            }
+            Err(error) => Err(EndpointError::Token(error)),
+        }
     }
 
     /// The jobs that it knows.
@@ -192,6 +216,7 @@ impl Runner {
         stop: &CancellationToken,
         progress: &mut Progress,
     ) -> Result<(), Halt> {
+        self.shared.store.begin_endpoint_run(run, &endpoint.name).await?;
         let busy = self
             .shared
             .busy
@@ -202,9 +227,10 @@ impl Runner {
             () = stop.cancelled() => return Err(Halt::Paused(Pause::Stopped)),
             busy = busy.lock() => busy,
         };
-        let lock = self.shared.store.try_lock(&endpoint.name)?;
-        self.shared.store.begin_endpoint_run(run, &endpoint.name, lock.is_some()).await?;
-        let Some(_lock) = lock else { return Err(Halt::Paused(Pause::Locked)) };
+        let Some(_lock) = self.shared.store.try_lock(&endpoint.name)? else {
+            return Err(Halt::Paused(Pause::Locked));
+        };
+        self.shared.store.close_interrupted(run, &endpoint.name).await?;
         sweep::sweep(&self.shared, endpoint, run, stop, progress).await
     }
 }

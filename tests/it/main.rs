@@ -1,8 +1,15 @@
 //! The program's tests from outside: a file a topic.
 
 mod architecture;
+mod bad_input;
+mod budget;
+mod listing;
+mod pauses;
+mod resume;
+mod signals;
 mod stored;
 mod support;
 mod systemd;
 mod tables;
+mod tokens;
 mod values;

@@ -101,7 +101,7 @@ impl Stored {
         self.flattener = Flattener::new(self.transforms.clone());
         let (run, sweep, slice) = self.runtime.block_on(async {
             let run = store.begin_run("job", Trigger::RunNow).await?;
-            store.begin_endpoint_run(run, TABLE, true).await?;
+            store.begin_endpoint_run(run, TABLE).await?;
             store.ensure_table(TABLE, self.flattener.paths()).await?;
             let sweep = store.open_sweep(run, TABLE, "{}", &[Bounds::default()]).await?;
             let slice = sweep.slices.first().map_or(0, |slice| slice.number);
@@ -139,7 +139,7 @@ impl Stored {
             checkpoint: Checkpoint::Next("{}"),
         };
         let store = self.store.as_ref().expect("the database is open");
-        Ok(self.runtime.block_on(store.commit_page(&page))?.rows)
+        Ok(self.runtime.block_on(store.commit_page(&page))?)
     }
 
     /// Stores a page that must be stored.

@@ -14,11 +14,11 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, Uri},
+    http::{HeaderMap, Method, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
 use rusqlite::types::Value;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 /// How long a test waits for something that must happen, before it fails.
@@ -28,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) at: Instant,
+    pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) query: BTreeMap<String, String>,
     pub(crate) headers: HeaderMap,
@@ -147,6 +148,7 @@ async fn answer(State(scripted): State<Scripted>, uri: Uri, request: Request) ->
         url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()).into_owned().collect();
     let asked = Asked {
         at: Instant::now(),
+        method: parts.method,
         path: uri.path().to_owned(),
         query,
         headers: parts.headers,
@@ -251,10 +253,13 @@ impl Sandbox {
         Finished::from(output)
     }
 
-    /// Starts the binary and leaves it running; what it prints goes to pipes.
+    /// Starts the binary and leaves it running; what it prints goes to files, which never fill up as pipes do.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        let child = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        Running(Some(child.expect("the binary starts")))
+        let file = || NamedTempFile::new().expect("a temporary file can be made");
+        let (stdout, stderr) = (file(), file());
+        let handle = |file: &NamedTempFile| file.reopen().expect("a file can be opened twice");
+        let child = self.command(arguments).stdout(handle(&stdout)).stderr(handle(&stderr)).spawn();
+        Running { child: child.expect("the binary starts"), stdout, stderr }
     }
 
     /// Reads the database: every row of a query, each value as SQLite has it.
@@ -327,32 +332,44 @@ impl Finished {
 }
 
 /// A process that runs; it is killed with the test.
-pub(crate) struct Running(Option<Child>);
+pub(crate) struct Running {
+    child: Child,
+    stdout: NamedTempFile,
+    stderr: NamedTempFile,
+}
 
 impl Running {
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        let child = self.0.as_ref().expect("the process has not been waited for");
-        let pid = i32::try_from(child.id())
+        let pid = i32::try_from(self.child.id())
             .ok()
             .and_then(rustix::process::Pid::from_raw)
             .expect("a child has a process id");
         rustix::process::kill_process(pid, signal).expect("a child can be signalled");
     }
 
+    /// What it has printed to stderr so far.
+    pub(crate) fn stderr(&self) -> String {
+        read(&self.stderr)
+    }
+
     /// Waits for the end.
     pub(crate) fn wait(mut self) -> Finished {
-        let child = self.0.take().expect("a process is waited for once");
-        Finished::from(child.wait_with_output().expect("a child can be waited for"))
+        let status = self.child.wait().expect("a child can be waited for");
+        Finished { status: status.code(), stdout: read(&self.stdout), stderr: read(&self.stderr) }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(mut child) = self.0.take() {
-            child.kill().and_then(|()| child.wait()).expect("a child can be killed");
-        }
+        // Does nothing where the process has ended and was waited for.
+        self.child.kill().and_then(|()| self.child.wait()).expect("a child can be killed");
     }
+}
+
+fn read(file: &NamedTempFile) -> String {
+    let bytes = fs::read(file.path()).expect("what a process prints can be read");
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Waits until something holds; fails the test where it does not come true.

@@ -158,12 +158,14 @@ fn then_silent(bytes: &'static [u8]) -> Url {
 async fn silence_and_a_stalled_body_end_at_the_timeout() {
     for bytes in [&b""[..], b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n[1,"] {
         let url = then_silent(bytes);
+        let port = url.port().expect("the port is not the scheme's own");
         let timeout = Duration::from_millis(200);
         let settings = Settings { timeout, ..testing::settings(url.clone(), url) };
         let client = Client::new(settings, testing::credentials()).expect("usable settings");
         let error = client.post_for_token(&[], 9).await.expect_err("nothing comes in full");
         assert!(matches!(error, TransportError::TimedOut { .. }), "{error:?}");
-        assert_eq!(error.to_string(), "localhost did not answer in full within 0.2 s");
+        let told = format!("localhost:{port} did not answer in full within 0.2 s (api.timeout)");
+        assert_eq!(error.to_string(), told);
         assert!(error.retry() && error.unreachable() && !error.unsent());
     }
 }

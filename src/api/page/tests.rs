@@ -47,7 +47,9 @@ fn a_body_that_is_not_json_is_worth_another_try_and_shows_its_beginning() {
         assert!(error.retry(), "{error}");
         assert_eq!(
             error.to_string(),
-            format!("the response is not JSON; it begins with `{shown}`")
+            format!(
+                "the response is not JSON, does a proxy or a sign-in page answer instead of the API? It begins with `{shown}`"
+            )
         );
     }
     assert!(error(b"[\"\xff\"]", None).retry());
@@ -78,7 +80,7 @@ fn a_wrong_shape_is_told_with_the_setting_to_look_at() {
         told(r#"{"items":null}"#, Some("items")),
         "null lies at records = \"items\", not an array"
     );
-    assert_eq!(told("\"ok\"", None), "the response is a text, not an array of records");
+    assert_eq!(told("\"ok\"", None), "the response is a string, not an array of records");
 }
 
 #[test]

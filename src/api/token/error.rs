@@ -13,7 +13,9 @@ pub enum TokenError {
     #[error("{0}")]
     Credentials(String),
     /// The token endpoint refuses the credentials, read afresh once.
-    #[error("the token endpoint refuses the credentials: {0}")]
+    #[error(
+        "the token endpoint refuses the credentials: {0}; are the client id and the secret right and still valid?"
+    )]
     Refused(Refusal),
     /// The token endpoint refuses the request for another reason than the credentials.
     #[error("the token endpoint refuses the request: {refusal}; look at {look_at}")]
@@ -30,7 +32,7 @@ pub enum TokenError {
     #[error("the token endpoint is in trouble: {0}")]
     Unavailable(Refusal),
     /// The answer is not JSON.
-    #[error("the token endpoint's answer is not JSON")]
+    #[error("the token endpoint's answer is not JSON, is api.token_url right?")]
     NotJson,
     /// The answer is JSON, but no bearer token.
     #[error("the token endpoint's answer has no usable token: {0}")]

@@ -171,7 +171,7 @@ async fn refused_credentials_are_read_afresh_once() {
     let error = client.access_token(at(0)).await.expect_err("the old secret is refused");
     assert_eq!(
         error.to_string(),
-        "the token endpoint refuses the credentials: invalid_client: expired (HTTP 401)"
+        "the token endpoint refuses the credentials: invalid_client: expired (HTTP 401); are the client id and the secret right and still valid?"
     );
     assert!(matches!(error, TokenError::Refused(_)) && !error.retry() && !error.unreachable());
     assert_eq!(server.requests().len(), 2);

@@ -170,6 +170,16 @@ fn the_transforms_exclude_keep_and_convert() {
 }
 
 #[test]
+fn a_record_that_cannot_be_stored_is_kept_without_what_is_excluded() {
+    let exclude = vec![path("email"), path("user.plate"), path("guests[].email")];
+    let mut flattener = Flattener::new(Transforms { exclude, ..keyed(&["id"]) });
+    let text = r#"{"email":"e","user":{"plate":"p","name":"N"},"guests":[{"email":"e","n":1}]}"#;
+    assert_eq!(flattener.flatten(raw(text)), Err(Reject::KeyMissing(path("id"))));
+    assert_eq!(flattener.redact(raw(text)), r#"{"user":{"name":"N"},"guests":[{"n":1}]}"#);
+    assert_eq!(flattener.redact(raw(" 1.0 ")), "1.0");
+}
+
+#[test]
 fn json_text_that_is_null_is_absent_and_empty_is_kept() {
     let transforms = || Transforms { json: vec![path("map")], ..keyed(&["id"]) };
     assert_eq!(flattened(transforms(), r#"{"id":1,"map":null}"#), Ok(vec!["id=1".into()]));

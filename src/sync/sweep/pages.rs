@@ -1,0 +1,201 @@
+//! The pages of a slice, one after the other: ask for one, transform its records, commit them with the checkpoint.
+
+use serde_json::value::RawValue;
+
+use super::{Sweeper, Swept};
+use crate::{
+    api::{
+        client::Response,
+        page::{self, PageError},
+        pagination::{End, Seen, State, Step, Style},
+    },
+    store::{Checkpoint, Effort, Page, RejectedRecord, RowCounts, Slice, SweepId},
+    sync::{
+        Event, Pause,
+        attempt::{Answer, Halt},
+        error::EndpointError,
+    },
+};
+
+/// The place in a sweep that is read.
+struct Place {
+    sweep: SweepId,
+    slice: i64,
+    /// Where the pagination stands.
+    state: State,
+    /// The page asked for, from 1.
+    page: u64,
+    /// Whether an earlier run has left the state, and nothing was asked for from it yet.
+    resumed: bool,
+}
+
+/// What a response has brought.
+enum Read {
+    Next(State),
+    End,
+    /// Nothing that could be read: it is worth another try.
+    Again,
+}
+
+impl Sweeper<'_> {
+    /// Reads a slice from its checkpoint to its end.
+    pub(super) async fn slice(&mut self, sweep: SweepId, slice: &Slice) -> Result<Swept, Halt> {
+        let style = &self.endpoint.pagination;
+        let stored = slice.state.as_deref().map(serde_json::from_str);
+        let resumed = stored.is_some();
+        let Ok(state) = stored.unwrap_or_else(|| Ok(style.start())) else {
+            return Ok(Swept::Stale(None));
+        };
+        let mut place = Place { sweep, slice: slice.number, state, page: slice.pages + 1, resumed };
+        self.requester.next_page(place.page);
+        loop {
+            if self.stop.is_cancelled() {
+                return Err(Halt::Paused(Pause::Stopped));
+            }
+            let response = match self.requester.get(&self.url(&place.state)).await? {
+                Answer::Page(response) => response,
+                answer => return self.no_page(&place, answer).await,
+            };
+            match self.read(&place, &response).await? {
+                Read::Again => {}
+                Read::End => return Ok(Swept::Complete),
+                Read::Next(state) => {
+                    place = Place { state, page: place.page + 1, resumed: false, ..place };
+                    self.requester.next_page(place.page);
+                }
+            }
+        }
+    }
+
+    /// Judges an answer that is no page: past the last page it is the end, and where an earlier run has stopped it may say
+    /// that its checkpoint has grown old.
+    async fn no_page(&mut self, place: &Place, answer: Answer) -> Result<Swept, Halt> {
+        let (problem, end) = match answer {
+            Answer::NotFound(problem) => {
+                (problem, self.endpoint.pagination.not_found(&place.state))
+            }
+            Answer::Refused(problem) => (problem, None),
+            Answer::Page(_) => unreachable!("a page is read, not judged"),
+        };
+        if let Some(end) = end {
+            self.commit(place, &[], Checkpoint::Complete).await?;
+            self.progress.mismatch = end.mismatch();
+            return Ok(Swept::Complete);
+        }
+        if place.resumed {
+            Ok(Swept::Stale(Some(problem)))
+        } else {
+            Err(EndpointError::Http { page: place.page, problem }.into())
+        }
+    }
+
+    /// Reads a response, and stores what it brings.
+    async fn read(&mut self, place: &Place, response: &Response) -> Result<Read, Halt> {
+        let page = match self.parse(&response.body) {
+            Ok(page) => page,
+            Err(source) => {
+                self.requester.try_again(EndpointError::Page { page: place.page, source }).await?;
+                return Ok(Read::Again);
+            }
+        };
+        let digest = page.digest();
+        let seen =
+            Seen { records: page.records.len() as u64, total: page.total, next: page.next, digest };
+        match self.endpoint.pagination.advance(&place.state, &seen) {
+            Ok(Step::Next(state)) => {
+                let checkpoint =
+                    serde_json::to_string(&state).expect("a pagination's state is plain data");
+                let rows = self.commit(place, &page.records, Checkpoint::Next(&checkpoint)).await?;
+                self.stored(place.page, page.records.len(), (state.records(), seen.total), rows);
+                Ok(Read::Next(state))
+            }
+            Ok(Step::End(end)) => {
+                let rows = self.commit(place, &page.records, Checkpoint::Complete).await?;
+                self.progress.mismatch = end.mismatch();
+                let End { records, .. } = end;
+                self.stored(place.page, page.records.len(), (records, seen.total), rows);
+                Ok(Read::End)
+            }
+            Err(source) => {
+                // The same page again would end the same way: the next run begins at the first.
+                self.shared.store.abandon_sweep(place.sweep).await?;
+                Err(EndpointError::Listing { page: place.page, source }.into())
+            }
+        }
+    }
+
+    fn url(&self, state: &State) -> url::Url {
+        let paging = self.endpoint.pagination.params(state);
+        let fixed = self
+            .endpoint
+            .params
+            .iter()
+            .filter(|(name, _)| paging.iter().all(|(other, _)| other != name));
+        let params: Vec<_> = fixed.chain(&paging).cloned().collect();
+        self.shared.client.url(&self.endpoint.path, &params)
+    }
+
+    fn parse<'b>(&self, body: &'b [u8]) -> Result<page::Page<'b>, PageError> {
+        let next = match &self.endpoint.pagination {
+            Style::Cursor { next, .. } => Some(next),
+            Style::None | Style::Page { .. } => None,
+        };
+        page::parse(body, self.endpoint.records.as_ref(), self.endpoint.total.as_ref(), next)
+    }
+
+    async fn commit(
+        &mut self,
+        place: &Place,
+        raw: &[&RawValue],
+        checkpoint: Checkpoint<'_>,
+    ) -> Result<RowCounts, Halt> {
+        let mut records = Vec::with_capacity(raw.len());
+        let mut rejects = Vec::new();
+        for record in raw {
+            match self.flattener.flatten(record) {
+                Ok(record) => records.push(record),
+                Err(reason) => {
+                    let record = self.flattener.redact(record);
+                    rejects.push(RejectedRecord { reason: reason.to_string(), record });
+                }
+            }
+        }
+        let effort = self.requester.take_effort();
+        self.progress.effort += effort;
+        self.progress.unaccounted += effort;
+        let page = Page {
+            run: self.run,
+            endpoint: &self.endpoint.name,
+            sweep: place.sweep,
+            slice: place.slice,
+            paths: self.flattener.paths(),
+            records: &records,
+            rejects: &rejects,
+            effort,
+            checkpoint,
+        };
+        let rows = self.shared.store.commit_page(&page).await?;
+        self.progress.unaccounted = Effort::default();
+        self.progress.pages += 1;
+        self.progress.rejected += rejects.len() as u64;
+        self.progress.rows += rows;
+        if rows.conflicting > 0 {
+            tracing::warn!(
+                endpoint.name = self.endpoint.name,
+                records = rows.conflicting,
+                "records came twice in this run with different content: the later one is kept"
+            );
+        }
+        Ok(rows)
+    }
+
+    fn stored(&self, page: u64, records: usize, read: (u64, Option<u64>), rows: RowCounts) {
+        self.shared.tell(&Event::PageStored {
+            endpoint: &self.endpoint.name,
+            page,
+            records,
+            read,
+            rows,
+        });
+    }
+}

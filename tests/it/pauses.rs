@@ -1,0 +1,226 @@
+//! A limit is a pause, not a failure: what the API asks for, what is stored of it, and who obeys it.
+
+use std::time::Duration;
+
+use crate::{
+    listing::{endpoint, page, pages_asked, refusal, whole},
+    support::{Answer, Api, Asked, Finished, Sandbox, token},
+};
+
+const STORED: &str = "SELECT id, name, even FROM users ORDER BY id";
+const ENDS: &str =
+    "SELECT endpoint, result FROM _sync_endpoint_runs WHERE run_id = 1 ORDER BY endpoint";
+
+/// Users and rooms, without a limit; their groups are their paths.
+fn users_and_rooms(api: &Api) -> Sandbox {
+    Sandbox::with_api(
+        &api.url(),
+        &(endpoint("users", "/users", "") + &endpoint("rooms", "/rooms", "")),
+    )
+}
+
+/// Answers for users by a script, and for rooms with three pages.
+fn serve(users: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Api {
+    Api::serve(move |asked| if asked.path == "/users" { users(asked) } else { page(asked, 3) })
+}
+
+/// Leaves every wait to the next run.
+fn without_waiting(sandbox: &mut Sandbox) {
+    sandbox.set("MAPIQ_SYNC__RATE_LIMIT__MAX_WAIT", "10ms");
+}
+
+#[test]
+fn every_form_of_a_refusal_is_a_pause_of_its_length() {
+    const MESSAGE: &str =
+        r#"{"statusCode":429,"message":"Rate limit is exceeded. Try again in 289 seconds."}"#;
+    const QUOTA: &str = r#"{"statusCode":403,"message":"Out of call volume quota. Quota will be replenished in 01:22:33."}"#;
+    const DATE: (&str, &str) = ("date", "Tue, 24 Nov 2026 10:00:00 GMT");
+    let forms: [(u16, &[(&'static str, &str)], &str, i64); 12] = [
+        (429, &[("retry-after", "17")], MESSAGE, 17),
+        (429, &[("retry-after", "Tue, 24 Nov 2026 10:02:05 GMT"), DATE], MESSAGE, 125),
+        (429, &[], MESSAGE, 289),
+        (429, &[], "", 60),
+        (429, &[], r#"{"statusCode":429,"message":"Rate limit is exceeded."}"#, 60),
+        (429, &[("retry-after", "0")], "", 60),
+        (429, &[("retry-after", "soon")], "", 60),
+        (429, &[("retry-after", "-5")], "", 60),
+        (429, &[("retry-after", "Tue, 24 Nov 2026 09:59:59 GMT"), DATE], "", 60),
+        (429, &[("retry-after", "99999999999")], "", 24 * 60 * 60),
+        (503, &[("retry-after", "90")], "", 90),
+        (403, &[], QUOTA, 4_953),
+    ];
+    for (status, headers, body, seconds) in forms {
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let said = format!("{status} {headers:?} {body}");
+        let api = serve(move |_| {
+            let answer = Answer::status(status, body);
+            headers.iter().fold(answer, |answer, (name, value)| answer.with(name, value))
+        });
+        let mut sandbox = users_and_rooms(&api);
+        without_waiting(&mut sandbox);
+
+        sandbox.run(&["--run-now"]).expect_status(75).expect_stderr("users is unfinished");
+
+        assert_eq!(sandbox.lines(ENDS), ["rooms|ok", "users|paused"], "{said}");
+        assert_eq!(sandbox.lines("SELECT limit_group FROM _sync_pauses"), ["/users"], "{said}");
+        let stored = sandbox.count("SELECT length_ms FROM _sync_pauses");
+        // Whole seconds may have been cut off, so that one more is allowed.
+        assert!((seconds * 1000..=(seconds + 1) * 1000).contains(&stored), "{said}: {stored} ms");
+
+        sandbox.run(&["--run-now", "--job", "all"]).expect_status(75);
+        assert_eq!(api.asked_for("/users").len(), 1, "another process obeys the pause: {said}");
+    }
+}
+
+#[test]
+fn a_short_pause_is_waited_for() {
+    let api = refused_once();
+    let sandbox = users_and_rooms(&api);
+
+    sandbox
+        .run(&["--run-now"])
+        .expect_status(0)
+        .expect_stderr("waiting 2 s for users: the API has asked for a pause");
+
+    assert_asked_again_after(&api, Duration::from_secs(1));
+    assert_eq!(sandbox.lines(STORED), whole(3));
+}
+
+#[test]
+fn a_pause_is_obeyed_after_a_restart_too() {
+    let api = refused_once();
+    let mut sandbox = users_and_rooms(&api);
+    without_waiting(&mut sandbox);
+    sandbox.run(&["--run-now"]).expect_status(75);
+    sandbox.unset("MAPIQ_SYNC__RATE_LIMIT__MAX_WAIT");
+
+    sandbox.run(&["--run-now"]).expect_status(0);
+
+    assert_asked_again_after(&api, Duration::from_secs(1));
+    assert_eq!(sandbox.lines(STORED), whole(3));
+}
+
+/// Refuses the first request for the second page of the users, for a second.
+fn refused_once() -> Api {
+    let refused = std::sync::atomic::AtomicBool::new(false);
+    serve(move |asked| {
+        if asked.number("page") == 2 && !refused.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            return refusal(1).with("retry-after", "1");
+        }
+        page(asked, 3)
+    })
+}
+
+#[track_caller]
+fn assert_asked_again_after(api: &Api, pause: Duration) {
+    assert_eq!(pages_asked(api, "/users"), [1, 2, 2, 3], "only what was refused is asked again");
+    let asked = api.asked_for("/users");
+    let times: Vec<_> = asked.iter().filter(|asked| asked.number("page") == 2).collect();
+    let [refused, again] = times.as_slice() else { panic!("asked {} times", times.len()) };
+    let gap = again.at.duration_since(refused.at);
+    assert!(gap >= pause, "asked again after {gap:?}");
+}
+
+#[test]
+fn a_missing_permission_is_a_failure_and_no_pause() {
+    let api = serve(|_| Answer::status(403, r#"{"statusCode":403,"message":"Forbidden"}"#));
+    let sandbox = users_and_rooms(&api);
+
+    sandbox.run(&["--run-now"]).expect_status(1).expect_stderr("lacks the permission");
+
+    assert_eq!(sandbox.lines(ENDS), ["rooms|ok", "users|failed"]);
+    assert_eq!(sandbox.count("SELECT count(*) FROM _sync_pauses"), 0);
+    assert_eq!(api.asked_for("/users").len(), 1);
+}
+
+#[test]
+fn an_outage_that_states_no_time_is_a_failure_and_no_pause() {
+    let api = serve(|_| Answer::status(503, ""));
+    let sandbox = users_and_rooms(&api);
+
+    sandbox.run(&["--run-now"]).expect_status(1).expect_stderr("HTTP 503");
+
+    assert_eq!(sandbox.lines(ENDS), ["rooms|ok", "users|failed"]);
+    assert_eq!(sandbox.count("SELECT count(*) FROM _sync_pauses"), 0);
+}
+
+#[test]
+fn runs_that_leave_their_waits_to_the_next_ask_for_no_page_twice() {
+    let api = Api::serve(|asked| page(asked, 7));
+    let endpoints = endpoint("users", "/users", "rate_limit = { requests = 3, per = \"1s\" }");
+    let mut sandbox = Sandbox::with_api(&api.url(), &endpoints);
+    without_waiting(&mut sandbox);
+
+    let first = sandbox.run(&["--run-now"]).expect_status(75);
+
+    first.expect_stderr("longer than `rate_limit.max_wait`");
+    assert_eq!(sandbox.lines("SELECT result, pages FROM _sync_endpoint_runs"), ["paused|3"]);
+    let ended = |finished: &Finished| {
+        assert!(matches!(finished.status, Some(0 | 75)), "{}", finished.stderr);
+        finished.status == Some(0)
+    };
+    let runs = (1..200).map(|_| sandbox.run(&["--run-now"]));
+    assert!(runs.into_iter().any(|finished| ended(&finished)), "it comes to an end");
+    assert_eq!(pages_asked(&api, "/users"), [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(sandbox.lines(STORED), whole(7));
+}
+
+#[test]
+fn ten_refusals_in_a_row_leave_the_endpoint_to_the_next_run() {
+    let refusals = std::sync::atomic::AtomicUsize::new(0);
+    let api = Api::serve(move |asked| {
+        let refused = asked.number("page") == 2
+            && refusals.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 10;
+        if refused { refusal(0).with("retry-after", "0") } else { page(asked, 3) }
+    });
+    // Nothing to go by is a whole period's pause.
+    let endpoints = endpoint("users", "/users", "rate_limit = { requests = 0, per = \"1s\" }");
+    let sandbox = Sandbox::with_api(&api.url(), &endpoints);
+
+    sandbox.run(&["--run-now"]).expect_status(75).expect_stderr("10 times in a row");
+    assert_eq!(api.asked_for("/users").len(), 1 + 10);
+    sandbox.run(&["--run-now"]).expect_status(0).expect_stderr("goes on after 1 pages");
+
+    assert_eq!(pages_asked(&api, "/users").split_off(11), [2, 3]);
+    assert_eq!(sandbox.lines(STORED), whole(3));
+}
+
+#[test]
+fn a_refusal_of_the_token_endpoint_pauses_every_endpoint() {
+    let api = Api::serve_all(|asked| match asked.path.as_str() {
+        "/token" => refusal(30).with("retry-after", "30"),
+        _ => page(asked, 1),
+    });
+    let mut sandbox = users_and_rooms(&api);
+    without_waiting(&mut sandbox);
+
+    sandbox.run(&["--run-now"]).expect_status(75);
+
+    assert_eq!(sandbox.lines(ENDS), ["rooms|paused", "users|paused"]);
+    assert_eq!(sandbox.lines("SELECT limit_group FROM _sync_pauses"), ["token"]);
+    let asked = api.asked().len();
+    sandbox.run(&["--run-now"]).expect_status(75);
+    assert_eq!(api.asked().len(), asked, "another process obeys the pause");
+    assert!(api.asked().iter().all(|asked| asked.path == "/token"));
+}
+
+#[test]
+fn after_a_pause_of_the_token_endpoint_the_run_goes_on() {
+    let refused = std::sync::atomic::AtomicBool::new(false);
+    let api = Api::serve_all(move |asked| {
+        if asked.path != "/token" {
+            page(asked, 3)
+        } else if refused.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            token("token", 3600)
+        } else {
+            refusal(1)
+        }
+    });
+    let sandbox = Sandbox::with_api(&api.url(), &endpoint("users", "/users", ""));
+
+    sandbox.run(&["--run-now"]).expect_status(0);
+
+    assert_eq!(api.asked_for("/token").len(), 2);
+    assert_eq!(sandbox.lines(STORED), whole(3));
+}
