@@ -139,7 +139,7 @@ impl Stored {
             checkpoint: Checkpoint::Next("{}"),
         };
         let store = self.store.as_ref().expect("the database is open");
-        Ok(self.runtime.block_on(store.commit_page(&page))?)
+        self.runtime.block_on(store.commit_page(&page))
     }
 
     /// Stores a page that must be stored.

@@ -13,6 +13,8 @@ fn filled() -> Stored {
 
 #[test]
 fn a_table_that_is_made_anew_keeps_indexes_triggers_and_views() {
+    const OWN: &str = "SELECT type, name, tbl_name, sql FROM sqlite_schema \
+        WHERE tbl_name NOT LIKE '\\_%' ESCAPE '\\' AND sql IS NOT NULL AND name NOT IN ('records', 'sqlite_sequence') ORDER BY name";
     let mut stored = filled();
     stored.user(
         r#"CREATE INDEX by_v ON records (v);
@@ -28,8 +30,6 @@ fn a_table_that_is_made_anew_keeps_indexes_triggers_and_views() {
         CREATE TRIGGER noted AFTER INSERT ON notes BEGIN INSERT INTO log SELECT 'note on ' || v FROM records WHERE id = new.record; END;
         CREATE TRIGGER seen INSTEAD OF DELETE ON large BEGIN INSERT INTO log VALUES ('kept ' || old.id); END;"#,
     );
-    const OWN: &str = "SELECT type, name, tbl_name, sql FROM sqlite_schema \
-        WHERE tbl_name NOT LIKE '\\_%' ESCAPE '\\' AND sql IS NOT NULL AND name NOT IN ('records', 'sqlite_sequence') ORDER BY name";
     let before = stored.rows(OWN);
     assert_eq!(before.len(), 11);
 
