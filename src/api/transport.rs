@@ -125,6 +125,13 @@ impl TransportError {
         }
     }
 
+    /// A refused connection, for tests of what follows from one.
+    #[cfg(test)]
+    pub(crate) fn refused() -> Self {
+        let error = reqwest::Proxy::all("http://[").expect_err("that is no address");
+        Self::Connect { host: "localhost".into(), source: RootCause(Arc::new(error)) }
+    }
+
     /// Tells the library's error apart.
     pub(super) fn of(error: reqwest::Error, host: String, timeout: Duration) -> Self {
         let error = error.without_url();

@@ -67,3 +67,6 @@ impl ExitStatus {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

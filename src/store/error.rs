@@ -162,7 +162,7 @@ pub enum StoreError {
     },
     /// The records have more fields than SQLite has columns.
     #[error(
-        "table `{table}` would need {columns} columns, and SQLite holds {limit}: keep some of its fields as JSON text (`json`) or leave them out (`exclude`)"
+        "table `{table}` would need {columns} columns, and can have {limit}: keep some of its fields as JSON text (`json`) or leave them out (`exclude`)"
     )]
     TooManyColumns {
         /// The table.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::statements::BOOKKEEPING;
 use crate::rows::{self, ColumnType, PathId, Paths, Record};
 
-/// SQLite's own limit (`SQLITE_MAX_COLUMN`).
-pub(super) const MAX_COLUMNS: usize = 2000;
+/// SQLite's own limit (`SQLITE_MAX_COLUMN`) less one: where a table is made anew, its row ids are copied too.
+pub(super) const MAX_COLUMNS: usize = 1999;
 
 /// A data table as it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -200,3 +200,6 @@ fn path_id(index: usize) -> PathId {
         u32::try_from(index).expect("a page's paths are far fewer than 2^32: its body is bounded"),
     )
 }
+
+#[cfg(test)]
+mod tests;

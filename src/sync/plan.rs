@@ -52,3 +52,6 @@ fn settings(fingerprint: &str) -> serde_json::Map<String, Value> {
         _ => serde_json::Map::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -179,10 +179,43 @@ impl JobReport {
 /// A duration for a person: `41 s`, rounded up, since a wait that is told too short looks hung.
 pub fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, 0) => format!("{minutes} min"),
-        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    if seconds < 3600 {
+        return match (seconds / 60, seconds % 60) {
+            (0, seconds) => format!("{seconds} s"),
+            (minutes, 0) => format!("{minutes} min"),
+            (minutes, seconds) => format!("{minutes} min {seconds} s"),
+        };
+    }
+    let minutes = seconds.div_ceil(60);
+    match (minutes / 60, minutes % 60) {
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_never_told_too_short() {
+        for (milliseconds, text) in [
+            (0, "0 s"),
+            (1, "1 s"),
+            (41_000, "41 s"),
+            (41_001, "42 s"),
+            (59_001, "1 min"),
+            (60_000, "1 min"),
+            (289_000, "4 min 49 s"),
+            (3_599_001, "1 h"),
+            (3_600_000, "1 h"),
+            (3_600_001, "1 h 1 min"),
+            (5_400_000, "1 h 30 min"),
+            (7_199_000, "2 h"),
+            (86_400_000, "24 h"),
+        ] {
+            assert_eq!(seconds(Duration::from_millis(milliseconds)), text);
+        }
+        assert_eq!(seconds(Duration::from_nanos(1)), "1 s");
     }
 }

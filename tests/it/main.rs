@@ -12,5 +12,6 @@ mod signals;
 mod stored;
 mod support;
 mod systemd;
+mod tables;
 mod tokens;
 mod values;

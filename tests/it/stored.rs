@@ -1,6 +1,6 @@
 //! One endpoint written through the real store, without HTTP, and read with another SQLite library.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, rc::Rc};
 
 use mapiq_sync::{
     clock::Clock,
@@ -20,7 +20,7 @@ pub(crate) const TABLE: &str = "records";
 
 /// A database, the endpoint's settings, and the run in hand.
 pub(crate) struct Stored {
-    folder: TempDir,
+    folder: Rc<TempDir>,
     runtime: Runtime,
     store: Option<Store>,
     transforms: Transforms,
@@ -41,12 +41,22 @@ pub(crate) fn keyed(key: &[&str]) -> Transforms {
 impl Stored {
     /// An empty database.
     pub(crate) fn new(transforms: Transforms) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        Self::within(Rc::new(folder), transforms)
+    }
+
+    /// The same database and settings in another process, as far as the store can tell.
+    pub(crate) fn another(&self) -> Self {
+        Self::within(Rc::clone(&self.folder), self.transforms.clone())
+    }
+
+    fn within(folder: Rc<TempDir>, transforms: Transforms) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime starts");
         let mut stored = Self {
-            folder: tempfile::tempdir().expect("a temporary folder can be made"),
+            folder,
             runtime,
             store: None,
             flattener: Flattener::new(transforms.clone()),
