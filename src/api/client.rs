@@ -213,8 +213,9 @@ fn build(settings: &Settings) -> Result<reqwest::Client, ClientError> {
     if let Some(proxy) = &settings.proxy {
         let proxy = Proxy::all(proxy.clone()).map_err(|source| ClientError::Proxy { source })?;
         builder = builder.proxy(proxy.no_proxy(NoProxy::from_env()));
-    } else if urls.into_iter().all(is_loopback) {
-        // A proxy of the environment cannot reach this machine's own loopback.
+    } else if is_loopback(&settings.base_url) {
+        // A proxy that the environment names for the outside cannot reach this machine's own loopback, and must not get the
+        // token that plain HTTP carries there.
         builder = builder.no_proxy();
     }
     if let Some(path) = &settings.ca_file {

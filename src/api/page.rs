@@ -38,6 +38,14 @@ pub enum PageError {
         /// Where reading it failed.
         source: serde_json::Error,
     },
+    /// JSON that is cut, or spoilt further on.
+    #[error("the response is not whole, valid JSON, after {bytes} bytes")]
+    Cut {
+        /// The body's length.
+        bytes: usize,
+        /// Where reading it failed.
+        source: serde_json::Error,
+    },
     /// Not text at all.
     #[error("the response is not UTF-8 text")]
     InvalidUtf8 {
@@ -97,7 +105,7 @@ impl PageError {
     /// Whether asking again may help: a body may be cut or come from a proxy, but its shape is the configuration's matter.
     pub fn retry(&self) -> bool {
         match self {
-            Self::NotJson { .. } | Self::InvalidUtf8 { .. } => true,
+            Self::NotJson { .. } | Self::Cut { .. } | Self::InvalidUtf8 { .. } => true,
             Self::NotAnArray { .. }
             | Self::NotRecords { .. }
             | Self::RecordsMissing { .. }
@@ -122,10 +130,7 @@ pub fn parse<'a>(
     let text = str::from_utf8(body).map_err(|source| PageError::InvalidUtf8 { source })?;
     // Some .NET servers send a byte order mark; RFC 8259, section 8.1 lets a reader skip it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let document = json::document(text).map_err(|source| PageError::NotJson {
-        beginning: beginning(text.as_bytes(), SHOWN),
-        source,
-    })?;
+    let document = json::document(text).map_err(|source| not_json(text, source))?;
     let members = match &document {
         Document::Object(members) => members.as_slice(),
         Document::Array(_) | Document::Scalar(_) => &[],
@@ -133,6 +138,15 @@ pub fn parse<'a>(
     let total = total.map_or(Ok(None), |path| total_of(members, path))?;
     let next = next.map_or(Ok(None), |path| next_of(members, path))?;
     Ok(Page { records: records_of(document, records)?, total, next })
+}
+
+/// A body that begins like a page is one that was cut, and holds people's data: only of another one the beginning is shown.
+fn not_json(text: &str, source: serde_json::Error) -> PageError {
+    if text.trim_start().starts_with(['[', '{']) {
+        PageError::Cut { bytes: text.len(), source }
+    } else {
+        PageError::NotJson { beginning: beginning(text.as_bytes(), SHOWN), source }
+    }
 }
 
 fn records_of<'a>(

@@ -63,18 +63,14 @@ pub(super) async fn run(args: DemoArgs, stop: &CancellationToken) -> ExitStatus 
 }
 
 async fn show(args: DemoArgs, stop: &CancellationToken) -> Result<ExitStatus> {
-    let (folder, made) = match args.dir {
-        Some(folder) => {
-            let made = fs::create_dir_all(&folder);
-            (folder, made)
-        }
+    let (folder, made) = if let Some(folder) = args.dir {
+        let made = fs::create_dir_all(&folder);
+        (folder, made)
+    } else {
         // Where others may write too: a new folder of one's own, or none.
-        None => {
-            let folder =
-                std::env::temp_dir().join(format!("mapiq-sync-demo-{}", std::process::id()));
-            let made = DirBuilder::new().mode(0o700).create(&folder);
-            (folder, made)
-        }
+        let folder = std::env::temp_dir().join(format!("mapiq-sync-demo-{}", std::process::id()));
+        let made = DirBuilder::new().mode(0o700).create(&folder);
+        (folder, made)
     };
     made.with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
     let database = folder.join("mapiq.db");

@@ -128,6 +128,8 @@ fn announcement(address: SocketAddr, settings: &Settings) -> anyhow::Result<Stri
         ("MAPIQ_SYNC__API__BASE_URL", format!("http://{address}")),
         ("MAPIQ_SYNC__API__TOKEN_URL", format!("http://{address}{TOKEN_PATH}")),
         ("MAPIQ_SYNC__API__SCOPE", settings.scope.clone()),
+        // What is made up must not get among what is real.
+        ("MAPIQ_SYNC__DATABASE__PATH", "simulated.db".to_owned()),
         ("MAPIQ_CLIENT_ID", settings.client_id.clone()),
         ("MAPIQ_CLIENT_SECRET", settings.client_secret.clone()),
     ];
@@ -226,6 +228,7 @@ to point mapiq-sync at it:
   export MAPIQ_SYNC__API__BASE_URL='http://127.0.0.1:4711'
   export MAPIQ_SYNC__API__TOKEN_URL='http://127.0.0.1:4711/oauth2/token'
   export MAPIQ_SYNC__API__SCOPE='https://api.mapiq.com/public/.default'
+  export MAPIQ_SYNC__DATABASE__PATH='simulated.db'
   export MAPIQ_CLIENT_ID='demo'
   export MAPIQ_CLIENT_SECRET='it'\''s'"
         );

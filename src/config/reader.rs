@@ -276,6 +276,10 @@ impl<'d> Section<'d> {
             self.report(&key_origin, key, Problem::new(message, help));
             return Vec::new();
         };
+        if items.is_empty() {
+            self.diagnostics.absent(None, format!("there is no {key}"), Some(help));
+            return Vec::new();
+        }
         let mut members = Vec::with_capacity(items.len());
         for Node { value, origin, .. } in items {
             let Value::Table(table) = value else {

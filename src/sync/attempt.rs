@@ -10,7 +10,7 @@ use url::Url;
 use super::{
     EndpointSettings, Event, Pause, Wait,
     error::EndpointError,
-    shared::{SENT_WITHIN, Shared},
+    shared::{SENT_WITHIN, Shared, TOKEN_PERIOD},
 };
 use crate::{
     api::{
@@ -302,7 +302,8 @@ impl<'r> Requester<'r> {
 
     /// Stores the pause that the API asks for.
     async fn refused(&mut self, group: &str, limited: &Limited) -> Result<(), Halt> {
-        let length = pause_length(limited, self.endpoint.limit.per, self.shared.clock.now());
+        let per = if group == TOKEN_GROUP { TOKEN_PERIOD } else { self.endpoint.limit.per };
+        let length = pause_length(limited, per, self.shared.clock.now());
         self.refusals += 1;
         self.shared.tell(&Event::Refused {
             endpoint: &self.endpoint.name,

@@ -1,6 +1,6 @@
 //! Runs jobs: their endpoints side by side, each on its own.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::panic::AssertUnwindSafe;
 
 use futures_util::{FutureExt, future::join_all};
 use tokio_util::sync::CancellationToken;
@@ -10,7 +10,7 @@ use super::{
     Ending, EndpointReport, EndpointSettings, Event, JobReport, JobSettings, Pause, Settings,
     attempt::{Halt, pause_length},
     error::EndpointError,
-    shared::{Shared, Watcher},
+    shared::{Shared, TOKEN_PERIOD, Watcher},
     sweep::{self, Progress},
 };
 use crate::{
@@ -18,9 +18,6 @@ use crate::{
     clock::Clock,
     store::{EndpointEnd, RunId, Store, StoreError, TOKEN_GROUP, Trigger},
 };
-
-/// The token endpoint's limit is not known: a refusal without a time counts for the API's default period.
-const TOKEN_PERIOD: Duration = Duration::from_mins(1);
 
 /// Runs jobs.
 pub struct Runner {

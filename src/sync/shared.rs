@@ -34,6 +34,9 @@ pub(super) struct Shared {
 /// suspended meanwhile must not send what the ledger no longer counts.
 pub(super) const SENT_WITHIN: Duration = Duration::from_secs(1);
 
+/// The token endpoint's limit is not known: a refusal without a time counts for the API's default period.
+pub(super) const TOKEN_PERIOD: Duration = Duration::from_mins(1);
+
 impl Shared {
     pub(super) fn new(
         settings: &Settings,

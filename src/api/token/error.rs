@@ -58,7 +58,7 @@ impl TokenError {
 
     /// Whether the token endpoint refuses the credentials, also when read afresh.
     pub fn credentials_refused(&self) -> bool {
-        matches!(self, Self::Refused(_))
+        matches!(self, Self::Refused(_) | Self::Credentials(_))
     }
 
     /// Whether the token endpoint could not be reached: DNS, no connection, TLS, time-out.
