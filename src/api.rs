@@ -2,8 +2,10 @@
 
 pub mod classify;
 pub mod client;
+mod origin;
 pub mod page;
 pub mod pagination;
+pub mod response;
 pub mod retry;
 mod text;
 pub mod token;

@@ -129,8 +129,13 @@ impl App {
         let tracker = TaskTracker::new();
         let (finished, mut ended) = mpsc::unbounded_channel::<String>();
         let mut running = Running::default();
+        let mut told = String::new();
         loop {
-            notify::status(&running.to_string());
+            let doing = running.to_string();
+            if told != doing {
+                notify::status(&doing);
+                told = doing;
+            }
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,

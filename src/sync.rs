@@ -5,6 +5,7 @@ mod error;
 mod plan;
 mod report;
 mod runner;
+mod shared;
 mod sweep;
 
 use std::time::Duration;
@@ -12,7 +13,8 @@ use std::time::Duration;
 pub use self::{
     error::{EndpointError, FailureClass},
     report::{Ending, EndpointReport, Event, JobReport, Pause, StartOver, Wait, seconds},
-    runner::{Runner, Watcher, chain},
+    runner::{Runner, chain},
+    shared::Watcher,
 };
 
 use crate::{

@@ -10,7 +10,10 @@ use url::Url;
 
 pub use problem::Problem;
 
-use super::client::{Response, shown};
+use super::{
+    origin::{same_origin, shown},
+    response::Response,
+};
 
 /// How the gateway's quota policy begins its 403; every other 403 is a missing permission.
 const QUOTA: &str = "out of call volume quota";
@@ -107,11 +110,6 @@ fn redirect(response: &Response, asked: &Url, base: &Url) -> Verdict {
         Some(to) if same_origin(&to, base) => Verdict::Redirect(to),
         Some(to) => Verdict::RedirectElsewhere { problem, to: shown(&to) },
     }
-}
-
-/// Whether the bearer token may go there: the scheme, host and port are those of `base`, and no other credentials are named.
-pub(super) fn same_origin(url: &Url, base: &Url) -> bool {
-    url.origin() == base.origin() && url.username().is_empty() && url.password().is_none()
 }
 
 fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {

@@ -2,14 +2,15 @@
 
 use std::{fmt, fs, io, path::PathBuf, sync::Arc};
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, header};
 use reqwest::{Certificate, NoProxy, Proxy, RequestBuilder, redirect};
 use rustls::crypto::{CryptoProvider, ring};
 use url::{Host, Url};
 
 use super::{
     CredentialsSource, Settings,
-    classify::same_origin,
+    origin::{same_origin, shown},
+    response::Response,
     token::{AccessToken, TokenCache},
     transport::{TransportError, chain},
 };
@@ -28,26 +29,6 @@ struct Inner {
     credentials: CredentialsSource,
     /// The one token of all clones.
     token: TokenCache,
-}
-
-/// One response, its body read and decompressed.
-pub struct Response {
-    /// The status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-impl fmt::Debug for Response {
-    /// Leaves the body out: it holds personal data, or a token.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Response")
-            .field("status", &self.status)
-            .field("body_bytes", &self.body.len())
-            .finish_non_exhaustive()
-    }
 }
 
 impl fmt::Debug for Client {
@@ -213,11 +194,6 @@ impl Client {
 fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-/// A URL fit for a message or a log: without its query, fragment and credentials.
-pub(super) fn shown(url: &Url) -> String {
-    format!("{}{}", url.origin().ascii_serialization(), url.path())
 }
 
 fn build(settings: &Settings) -> Result<reqwest::Client, ClientError> {

@@ -2,7 +2,8 @@
 
 use std::{
     fmt::Write,
-    fs,
+    fs::{self, DirBuilder},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -62,11 +63,20 @@ pub(super) async fn run(args: DemoArgs, stop: &CancellationToken) -> ExitStatus 
 }
 
 async fn show(args: DemoArgs, stop: &CancellationToken) -> Result<ExitStatus> {
-    let folder = args.dir.unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("mapiq-sync-demo-{}", std::process::id()))
-    });
-    fs::create_dir_all(&folder)
-        .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    let (folder, made) = match args.dir {
+        Some(folder) => {
+            let made = fs::create_dir_all(&folder);
+            (folder, made)
+        }
+        // Where others may write too: a new folder of one's own, or none.
+        None => {
+            let folder =
+                std::env::temp_dir().join(format!("mapiq-sync-demo-{}", std::process::id()));
+            let made = DirBuilder::new().mode(0o700).create(&folder);
+            (folder, made)
+        }
+    };
+    made.with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
     let database = folder.join("mapiq.db");
 
     let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen on loopback")?;

@@ -1,6 +1,6 @@
 //! Progress of an interactive run: plain lines on stderr.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Write, sync::Arc, time::Duration};
 
 use super::{
     print_progress,
@@ -33,9 +33,11 @@ fn line(event: &Event<'_>, width: usize) -> Option<String> {
         }
         Event::StartsOver { endpoint, reason } => (endpoint, format!("starts over: {reason}")),
         Event::PageStored { endpoint, page, records, read: (read, total), rows } => {
-            let of = total.map(|total| format!(" of {}", thousands(total))).unwrap_or_default();
-            let (page, read) = (thousands(*page), thousands(*read));
-            (endpoint, format!("page {page}: {read}{of} records{}", counts(*records, *rows)))
+            let read = match total {
+                Some(total) => format!("{} of {}", thousands(*read), counted(*total, "record")),
+                None => counted(*read, "record"),
+            };
+            (endpoint, format!("page {}: {read}{}", thousands(*page), counts(*records, *rows)))
         }
         Event::Waiting { endpoint, length, reason: Wait::Limit } => {
             let line = || format!("waiting {} for the rate limit of {endpoint}", seconds(*length));
@@ -59,16 +61,19 @@ fn line(event: &Event<'_>, width: usize) -> Option<String> {
 fn counts(records: usize, rows: RowCounts) -> String {
     let stored = rows.new + rows.changed + rows.unchanged;
     let rejected = (records as u64).saturating_sub(stored);
-    let parts = [
+    let mut text = String::new();
+    for (count, what) in [
         (rows.new, "new"),
         (rows.changed, "changed"),
         (rows.unchanged, "unchanged"),
         (rejected, "rejected"),
-    ];
-    parts
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .fold(String::new(), |text, (count, what)| text + ", " + &thousands(count) + " " + what)
+    ] {
+        if count > 0 {
+            write!(text, ", {} {what}", thousands(count))
+                .expect("a String takes whatever is written to it");
+        }
+    }
+    text
 }
 
 fn ending(ending: &Ending) -> String {

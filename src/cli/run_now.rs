@@ -12,7 +12,7 @@ use super::{
 use crate::{
     app::App,
     config::Config,
-    sync::{Ending, EndpointReport, JobReport, JobSettings, chain, seconds},
+    sync::{Ending, EndpointReport, JobReport, JobSettings, chain},
 };
 
 /// Runs all jobs, or those named.
@@ -103,12 +103,15 @@ fn row(report: &EndpointReport) -> Vec<String> {
     ]
 }
 
-/// Short times to a tenth of a second, long ones as a person says them.
+/// A time that is as short as its cell: `0.4s`, `41s`, `3m05s`, `2h07m`. Without a space, so that no cell has one.
 fn time(elapsed: Duration) -> String {
-    if elapsed < Duration::from_mins(1) {
-        format!("{:.1} s", elapsed.as_secs_f64())
-    } else {
-        seconds(elapsed)
+    let tenths = (elapsed.as_millis() + 50) / 100;
+    let seconds = (elapsed.as_millis() + 500) / 1000;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, _) if tenths < 100 => format!("{}.{}s", tenths / 10, tenths % 10),
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
+        (hours, minutes, _) => format!("{hours}h{minutes:02}m"),
     }
 }
 
@@ -153,4 +156,16 @@ fn endings(reports: &[JobReport]) -> Vec<(String, Vec<&str>)> {
         }
     }
     endings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_as_short_as_its_cell() {
+        let times = [0, 40, 9_949, 9_951, 59_499, 59_501, 185_000, 7_620_000];
+        let shown = times.map(|milliseconds| time(Duration::from_millis(milliseconds)));
+        assert_eq!(shown, ["0.0s", "0.0s", "9.9s", "10s", "59s", "1m00s", "3m05s", "2h07m"]);
+    }
 }

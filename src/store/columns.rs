@@ -162,37 +162,7 @@ pub(super) async fn change(
         });
     }
     if !changes.rebuilt.is_empty() {
-        if !table.added_by_users.is_empty() {
-            return Err(StoreError::ColumnsAdded {
-                table: table.name.clone(),
-                columns: table.added_by_users.clone(),
-            });
-        }
-        let before = table.clone();
-        for (index, to) in changes.rebuilt {
-            let Some(column) = table.columns.get_mut(index) else { continue };
-            column.declared = match (column.declared, to) {
-                (ColumnType::Integer, ColumnType::Real)
-                    if !ddl::survives_as_real(connection, &table.name, &column.name)
-                        .await
-                        .doing(doing)? =>
-                {
-                    ColumnType::Text
-                }
-                _ => to,
-            };
-            update_column(connection, &table.name, column).await.doing(doing)?;
-            // A key's column gets its type with the first rows: that is no news.
-            if !column.json_types.is_empty() {
-                tracing::info!(
-                    endpoint.name = table.name,
-                    column.name = column.name,
-                    column.r#type = column.declared.as_sql(),
-                    "a value does not fit its column: the column is rebuilt"
-                );
-            }
-        }
-        ddl::rebuild(connection, &before, table).await.doing(doing)?;
+        rebuild(connection, table, changes.rebuilt, doing).await?;
     }
     for (index, json_types) in changes.json_types {
         if let Some(column) = table.columns.get_mut(index) {
@@ -206,6 +176,46 @@ pub(super) async fn change(
         table.columns.push(column);
     }
     Ok(())
+}
+
+async fn rebuild(
+    connection: &mut SqliteConnection,
+    table: &mut Table,
+    rebuilt: Vec<(usize, ColumnType)>,
+    doing: &'static str,
+) -> Result<(), StoreError> {
+    if !table.added_by_users.is_empty() {
+        return Err(StoreError::ColumnsAdded {
+            table: table.name.clone(),
+            columns: table.added_by_users.clone(),
+        });
+    }
+    let before = table.clone();
+    for (index, to) in rebuilt {
+        let Some(column) = table.columns.get_mut(index) else { continue };
+        let was_seen = !column.json_types.is_empty();
+        column.declared = match (column.declared, to) {
+            (ColumnType::Integer, ColumnType::Real)
+                if !ddl::survives_as_real(connection, &table.name, &column.name)
+                    .await
+                    .doing(doing)? =>
+            {
+                ColumnType::Text
+            }
+            _ => to,
+        };
+        update_column(connection, &table.name, column).await.doing(doing)?;
+        // The type of a key of which nothing was seen yet is only provisional.
+        if was_seen {
+            tracing::info!(
+                endpoint.name = table.name,
+                column.name = column.name,
+                column.r#type = column.declared.as_sql(),
+                "a value does not fit its column: the column is rebuilt"
+            );
+        }
+    }
+    ddl::rebuild(connection, &before, table).await.doing(doing)
 }
 
 async fn record_column(

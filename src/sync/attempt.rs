@@ -7,11 +7,15 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{EndpointSettings, Event, Pause, Wait, error::EndpointError, runner::Shared};
+use super::{
+    EndpointSettings, Event, Pause, Wait,
+    error::EndpointError,
+    shared::{SENT_WITHIN, Shared},
+};
 use crate::{
     api::{
         classify::{Limited, Problem, Verdict, classify},
-        client::Response,
+        response::Response,
         retry::Retry,
         token::{AccessToken, TokenError},
     },
@@ -22,10 +26,6 @@ use crate::{
 
 /// So often in a row may the rate limit refuse a request before the endpoint is left to the next run.
 const REFUSALS: u32 = 10;
-
-/// A reservation is sent within this time or not at all: the request's own time counts from it, and a machine that was
-/// suspended meanwhile must not send what the ledger no longer counts.
-pub(super) const SENT_WITHIN: Duration = Duration::from_secs(1);
 
 /// So often in a row may a reservation grow old before its request is sent.
 const LATE: u32 = 5;

@@ -1,20 +1,20 @@
 //! Runs jobs: their endpoints side by side, each on its own.
 
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::{FutureExt, future::join_all};
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
     Ending, EndpointReport, EndpointSettings, Event, JobReport, JobSettings, Pause, Settings,
-    attempt::{Halt, SENT_WITHIN, pause_length},
+    attempt::{Halt, pause_length},
     error::EndpointError,
+    shared::{Shared, Watcher},
     sweep::{self, Progress},
 };
 use crate::{
-    api::{Client, TokenError, retry::Retry},
+    api::{Client, TokenError},
     clock::Clock,
     store::{EndpointEnd, RunId, Store, StoreError, TOKEN_GROUP, Trigger},
 };
@@ -22,43 +22,10 @@ use crate::{
 /// The token endpoint's limit is not known: a refusal without a time counts for the API's default period.
 const TOKEN_PERIOD: Duration = Duration::from_mins(1);
 
-/// Tells those who watch a run what happens in it.
-pub type Watcher = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
-
 /// Runs jobs.
 pub struct Runner {
     shared: Shared,
     settings: Settings,
-}
-
-/// What every endpoint's run uses.
-pub(super) struct Shared {
-    pub(super) client: Client,
-    pub(super) store: Store,
-    pub(super) clock: Clock,
-    pub(super) max_wait: Duration,
-    /// The longest that a request may take from its reservation to its end.
-    pub(super) longest_request: Duration,
-    max_elapsed: Duration,
-    watcher: Watcher,
-    /// By group: whose turn it is to wait for a slot.
-    turns: HashMap<String, Arc<Mutex<()>>>,
-    /// By endpoint: two jobs of one process on one endpoint, one after the other.
-    busy: HashMap<String, Mutex<()>>,
-}
-
-impl Shared {
-    pub(super) fn tell(&self, event: &Event<'_>) {
-        (self.watcher)(event);
-    }
-
-    pub(super) fn retry(&self) -> Retry {
-        Retry::new(self.max_elapsed)
-    }
-
-    pub(super) fn turn(&self, group: &str) -> Arc<Mutex<()>> {
-        self.turns.get(group).map(Arc::clone).unwrap_or_default()
-    }
 }
 
 impl Runner {
@@ -70,30 +37,7 @@ impl Runner {
         clock: Clock,
         watcher: Watcher,
     ) -> Self {
-        let longest_request = client.settings().timeout.saturating_add(SENT_WITHIN);
-        let max_elapsed = client.settings().max_elapsed;
-        let turns = settings
-            .endpoints
-            .iter()
-            .map(|endpoint| (endpoint.group.clone(), Arc::default()))
-            .collect();
-        let busy = settings
-            .endpoints
-            .iter()
-            .map(|endpoint| (endpoint.name.clone(), Mutex::default()))
-            .collect();
-        let max_wait = settings.max_wait;
-        let shared = Shared {
-            client,
-            store,
-            clock,
-            max_wait,
-            longest_request,
-            max_elapsed,
-            watcher,
-            turns,
-            busy,
-        };
+        let shared = Shared::new(&settings, client, store, clock, watcher);
         Self { shared, settings }
     }
 
@@ -217,11 +161,7 @@ impl Runner {
         progress: &mut Progress,
     ) -> Result<(), Halt> {
         self.shared.store.begin_endpoint_run(run, &endpoint.name).await?;
-        let busy = self
-            .shared
-            .busy
-            .get(&endpoint.name)
-            .expect("every endpoint of the settings has an entry");
+        let busy = self.shared.busy(&endpoint.name);
         let _busy = tokio::select! {
             biased;
             () = stop.cancelled() => return Err(Halt::Paused(Pause::Stopped)),

@@ -8,7 +8,7 @@ use super::{
     EndpointSettings, Event, StartOver,
     attempt::{Halt, Requester},
     plan,
-    runner::Shared,
+    shared::Shared,
 };
 use crate::{
     api::classify::Problem,

@@ -29,9 +29,10 @@ fn add_jobs(sandbox: &Sandbox, endpoints: &[&str]) {
     let mut config = fs::read_to_string(sandbox.path().join("config.toml"))
         .expect("the test's configuration can be read");
     for name in endpoints {
-        config.push_str(&format!(
+        let job = format!(
             "[[job]]\nname = \"{name}\"\nschedule = \"* * * * * *\"\nendpoints = [\"{name}\"]\n"
-        ));
+        );
+        config.push_str(&job);
     }
     sandbox.write("config.toml", &config);
 }

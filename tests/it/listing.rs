@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{Answer, Api, Asked};
+use crate::support::{self, Answer, Api, Asked};
 
 /// Records a page.
 const SIZE: usize = 10;
@@ -65,7 +65,7 @@ impl Window {
     /// Counts a request, and answers it where the window has room.
     pub(crate) fn answer(&self, answer: impl FnOnce() -> Answer) -> Answer {
         let mut arrived = lock(&self.arrived);
-        let now = Instant::now();
+        let now = support::now();
         arrived.push(now);
         let room = self.held(&arrived, now) <= self.requests;
         drop(arrived);

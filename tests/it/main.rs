@@ -3,6 +3,8 @@
 mod architecture;
 mod bad_input;
 mod budget;
+mod command_line;
+mod daemon;
 mod listing;
 mod pauses;
 mod resume;

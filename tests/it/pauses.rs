@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     listing::{endpoint, page, pages_asked, refusal, whole},
-    support::{Answer, Api, Asked, Finished, Sandbox, token},
+    support::{Answer, Api, Asked, Finished, Sandbox, token, wait_until},
 };
 
 const STORED: &str = "SELECT id, name, even FROM users ORDER BY id";
@@ -35,7 +35,9 @@ fn every_form_of_a_refusal_is_a_pause_of_its_length() {
         r#"{"statusCode":429,"message":"Rate limit is exceeded. Try again in 289 seconds."}"#;
     const QUOTA: &str = r#"{"statusCode":403,"message":"Out of call volume quota. Quota will be replenished in 01:22:33."}"#;
     const DATE: (&str, &str) = ("date", "Tue, 24 Nov 2026 10:00:00 GMT");
-    let forms: [(u16, &[(&'static str, &str)], &str, i64); 12] = [
+    /// Status, headers, body, and the wait that they state in seconds.
+    type Form = (u16, &'static [(&'static str, &'static str)], &'static str, i64);
+    let forms: [Form; 12] = [
         (429, &[("retry-after", "17")], MESSAGE, 17),
         (429, &[("retry-after", "Tue, 24 Nov 2026 10:02:05 GMT"), DATE], MESSAGE, 125),
         (429, &[], MESSAGE, 289),
@@ -60,7 +62,7 @@ fn every_form_of_a_refusal_is_a_pause_of_its_length() {
         let mut sandbox = users_and_rooms(&api);
         without_waiting(&mut sandbox);
 
-        sandbox.run(&["--run-now"]).expect_status(75).expect_stderr("users is unfinished");
+        sandbox.run(&["--run-now"]).expect_status(75).expect_stderr("users unfinished");
 
         assert_eq!(sandbox.lines(ENDS), ["rooms|ok", "users|paused"], "{said}");
         assert_eq!(sandbox.lines("SELECT limit_group FROM _sync_pauses"), ["/users"], "{said}");
@@ -146,6 +148,19 @@ fn an_outage_that_states_no_time_is_a_failure_and_no_pause() {
 }
 
 #[test]
+fn a_page_that_stays_unreadable_is_given_up() {
+    let api = serve(|_| Answer::json("<html>"));
+    let mut sandbox = users_and_rooms(&api);
+    sandbox.set("MAPIQ_SYNC__RETRY__MAX_ELAPSED", "2s");
+
+    let running = sandbox.start(&["--run-now"]);
+    wait_until("it is tried again no more", || running.stderr().contains("users  failed"));
+
+    running.wait().expect_status(1);
+    assert!((2..=4).contains(&api.asked_for("/users").len()), "delays are half a second at least");
+}
+
+#[test]
 fn runs_that_leave_their_waits_to_the_next_ask_for_no_page_twice() {
     let api = Api::serve(|asked| page(asked, 7));
     let endpoints = endpoint("users", "/users", "rate_limit = { requests = 3, per = \"1s\" }");
@@ -180,7 +195,7 @@ fn ten_refusals_in_a_row_leave_the_endpoint_to_the_next_run() {
 
     sandbox.run(&["--run-now"]).expect_status(75).expect_stderr("10 times in a row");
     assert_eq!(api.asked_for("/users").len(), 1 + 10);
-    sandbox.run(&["--run-now"]).expect_status(0).expect_stderr("goes on after 1 pages");
+    sandbox.run(&["--run-now"]).expect_status(0).expect_stderr("goes on after 1 page");
 
     assert_eq!(pages_asked(&api, "/users").split_off(11), [2, 3]);
     assert_eq!(sandbox.lines(STORED), whole(3));
@@ -198,7 +213,7 @@ fn a_refusal_of_the_token_endpoint_pauses_every_endpoint() {
     sandbox.run(&["--run-now"]).expect_status(75);
 
     assert_eq!(sandbox.lines(ENDS), ["rooms|paused", "users|paused"]);
-    assert_eq!(sandbox.lines("SELECT limit_group FROM _sync_pauses"), ["token"]);
+    assert_eq!(sandbox.lines("SELECT limit_group FROM _sync_pauses"), ["(token endpoint)"]);
     let asked = api.asked().len();
     sandbox.run(&["--run-now"]).expect_status(75);
     assert_eq!(api.asked().len(), asked, "another process obeys the pause");

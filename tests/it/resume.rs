@@ -29,9 +29,9 @@ fn however_often_it_is_killed_the_tables_equal_the_listings() {
     let [users, rooms] = gates.clone();
     let api = Api::serve(move |asked| {
         if asked.path == "/users" {
-            users.pass()
+            users.pass();
         } else {
-            rooms.pass()
+            rooms.pass();
         }
         page(asked, PAGES)
     });
@@ -182,7 +182,7 @@ fn other_settings_start_the_sweep_over_and_are_named() {
     sandbox
         .run(&["--run-now"])
         .expect_status(0)
-        .expect_stderr("users: starts over: `params` changed since the last run");
+        .expect_stderr("users  starts over: `params` changed since the last run");
 
     assert_eq!(pages_asked(&api, "/users"), [1, 2, 3, 1, 2, 3, 4]);
     let asked = api.asked_for("/users");
@@ -205,7 +205,7 @@ fn a_limit_that_changes_does_not_start_the_sweep_over() {
     interrupted(&api, &gate, &sandbox);
     sandbox.set("MAPIQ_SYNC__RATE_LIMIT__REQUESTS", "50");
 
-    sandbox.run(&["--run-now"]).expect_status(0).expect_stderr("users: goes on after 2 pages");
+    sandbox.run(&["--run-now"]).expect_status(0).expect_stderr("users  goes on after 2 pages");
 
     assert_eq!(pages_asked(&api, "/users"), [1, 2, 3, 3, 4]);
 }
@@ -241,7 +241,7 @@ fn a_cursor_that_the_server_no_longer_takes_starts_the_sweep_over() {
         let finished = sandbox.run(&["--run-now"]).expect_status(0);
 
         finished
-            .expect_stderr("users: starts over: the API no longer takes the place where the last run has stopped")
+            .expect_stderr("users  starts over: the API no longer takes the place where the last run has stopped")
             .expect_stderr("Unknown cursor");
         let cursors: Vec<_> =
             api.asked_for("/users").iter().map(|asked| asked.param("cursor").to_owned()).collect();
@@ -273,13 +273,13 @@ fn an_endpoint_that_another_process_syncs_is_left_to_it_and_the_others_go_on() {
     gate.allow(1);
     let first = sandbox.start(&["--run-now"]);
     wait_until("the first process is at work on the users and done with the rooms", || {
-        api.asked_for("/users").len() == 2 && first.stderr().contains("rooms: done")
+        api.asked_for("/users").len() == 2 && first.stderr().contains("rooms  done")
     });
 
     sandbox
         .run(&["--run-now"])
         .expect_status(75)
-        .expect_stderr("users is unfinished: another process is syncing this endpoint");
+        .expect_stderr("users unfinished: another process is syncing this endpoint");
     gate.open();
     first.wait().expect_status(0);
 

@@ -22,7 +22,7 @@ use tempfile::{NamedTempFile, TempDir};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 /// How long a test waits for something that must happen, before it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A request as the scripted API saw it.
 #[derive(Clone, Debug)]
@@ -147,7 +147,7 @@ async fn answer(State(scripted): State<Scripted>, uri: Uri, request: Request) ->
     let query =
         url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()).into_owned().collect();
     let asked = Asked {
-        at: Instant::now(),
+        at: now(),
         method: parts.method,
         path: uri.path().to_owned(),
         query,
@@ -348,6 +348,11 @@ impl Running {
         rustix::process::kill_process(pid, signal).expect("a child can be signalled");
     }
 
+    /// What it has printed to stdout so far.
+    pub(crate) fn stdout(&self) -> String {
+        read(&self.stdout)
+    }
+
     /// What it has printed to stderr so far.
     pub(crate) fn stderr(&self) -> String {
         read(&self.stderr)
@@ -375,10 +380,19 @@ fn read(file: &NamedTempFile) -> String {
 /// Waits until something holds; fails the test where it does not come true.
 #[track_caller]
 pub(crate) fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let started = Instant::now();
+    let started = now();
     while !holds() {
         assert!(started.elapsed() < PATIENCE, "waited in vain until {what}");
         // Between two looks, not instead of them.
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// The test's own watch.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test looks at the program from outside, so it has no Clock"
+)]
+pub(crate) fn now() -> Instant {
+    Instant::now()
 }

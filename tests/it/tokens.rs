@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     listing::{endpoint, page, pages_asked, whole},
-    support::{Answer, Api, Asked, Sandbox, token},
+    support::{self, Answer, Api, Asked, Sandbox, token},
 };
 
 const STORED: &str = "SELECT id, name, even FROM users ORDER BY id";
@@ -177,10 +177,10 @@ fn expiring(life: Duration, pages: usize) -> (Api, Arc<AtomicUsize>) {
             if asked.path == "/token" {
                 let name = format!("token-{}", given.len() + 1);
                 let answer = token(&name, life.as_secs());
-                given.insert(name, Instant::now() + life);
+                given.insert(name, support::now() + life);
                 return answer;
             }
-            if given.get(bearer(asked)).is_some_and(|end| Instant::now() < *end) {
+            if given.get(bearer(asked)).is_some_and(|end| support::now() < *end) {
                 return page(asked, pages);
             }
             dead.fetch_add(1, Ordering::SeqCst);
@@ -191,7 +191,7 @@ fn expiring(life: Duration, pages: usize) -> (Api, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn a_token_is_renewed_ahead_of_its_end() {
+fn a_run_that_outlives_its_token_has_a_new_one_before_the_old_one_is_refused() {
     let (api, dead) = expiring(Duration::from_secs(4), 12);
     // Six seconds' worth of requests.
     let sandbox = users(&api, "rate_limit = { requests = 2, per = \"1s\" }");

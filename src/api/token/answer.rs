@@ -11,7 +11,7 @@ use super::{Refusal, TokenError};
 use crate::{
     api::{
         classify::{Limited, Problem, Verdict, classify},
-        client::Response,
+        response::Response,
         text::one_line,
     },
     rows::json,

@@ -5,9 +5,9 @@ use serde_json::value::RawValue;
 use super::{Sweeper, Swept};
 use crate::{
     api::{
-        client::Response,
         page::{self, PageError},
         pagination::{End, Seen, State, Step, Style},
+        response::Response,
     },
     store::{Checkpoint, Effort, Page, RejectedRecord, RowCounts, Slice, SweepId},
     sync::{

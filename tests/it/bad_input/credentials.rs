@@ -38,7 +38,8 @@ fn a_wrong_secret_ends_with_77_and_is_asked_with_twice() {
     let mut sandbox = Sandbox::with_api(&api.url(), USERS);
     let told = run_plainly(&sandbox, &["--run-now"]).expect_status(77).stderr;
     insta::assert_snapshot!(told, @"
-    users: failed: cannot get an access token: the token endpoint refuses the credentials: invalid_client: AADSTS7000215: the secret … is wrong. (HTTP 401); are the client id and the secret right and still valid?
+    users  failed: cannot get an access token: the token endpoint refuses the credentials: invalid_client: AADSTS7000215: the secret … is wrong. (HTTP 401); are the client id and the secret right and still valid?
+
     error: users failed: cannot get an access token: the token endpoint refuses the credentials: invalid_client: AADSTS7000215: the secret … is wrong. (HTTP 401); are the client id and the secret right and still valid?
     ");
     assert_eq!(api.asked_for("/token").len(), 2, "the credentials are read afresh once");

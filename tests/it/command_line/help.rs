@@ -1,0 +1,82 @@
+//! Help and usage.
+
+use super::too_wide;
+use crate::support::Sandbox;
+
+#[test]
+fn help_says_what_there_is_and_what_the_exit_status_means() {
+    let help = Sandbox::new().run(&["--help"]).expect_status(0);
+    assert_eq!(help.stderr, "");
+    let lines: Vec<&str> = help.stdout.lines().map(str::trim_end).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    Syncs the Mapiq API into a SQLite database, within the API's rate limit.
+
+    Without a command or `--run-now` it runs as a daemon: the jobs of the
+    configuration on their schedules, until SIGTERM or SIGINT.
+
+    Usage: mapiq-sync [OPTIONS] [COMMAND]
+
+    Commands:
+      demo      Show a whole sync against a built-in simulator, without an account
+                or a network
+      simulate  Serve the simulator of the API alone, to try a configuration against
+                it
+      help      Print this message or the help of the given subcommand(s)
+
+    Options:
+          --config <FILE>
+              The configuration file
+
+              [env: MAPIQ_SYNC_CONFIG=]
+              [default: config.toml]
+
+          --log-format <FORMAT>
+              The form of the log on stderr
+
+              Possible values:
+              - text: For people: one line an event, in colour on a terminal
+              - json: For machines: one JSON object an event
+
+              [default: text]
+
+          --run-now
+              Run all jobs once, now, and exit
+
+          --job <NAME>
+              With --run-now: run this job only (may be repeated)
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Exit status:
+       0  all done
+       1  an endpoint failed
+       2  wrong usage
+      65  all done, but something needs a person: rejected records, or another
+          total than the API stated
+      69  the service could not be reached
+      74  the database cannot be used
+      75  unfinished for now, run again later: paused by a limit or a lock, or
+          stopped by a signal
+      77  the credentials were refused
+      78  wrong configuration, or missing credentials
+    ");
+}
+
+#[test]
+fn help_fits_a_plain_terminal() {
+    let sandbox = Sandbox::new();
+    for arguments in [&["--help"][..], &["-h"], &["demo", "--help"], &["simulate", "--help"]] {
+        let help = sandbox.run(arguments).expect_status(0);
+        assert_eq!(too_wide(&help.stdout), [""; 0], "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_version_is_that_of_the_package() {
+    let version = Sandbox::new().run(&["--version"]).expect_status(0);
+    assert_eq!(version.stdout, concat!("mapiq-sync ", env!("CARGO_PKG_VERSION"), "\n"));
+}

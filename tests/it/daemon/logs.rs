@@ -1,0 +1,132 @@
+//! What it logs, and where it looks for what it needs.
+
+use std::fs;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::{USERS, one_user, started, wait_for_log, wait_for_runs};
+use crate::support::{Api, Sandbox, token, wait_until};
+
+/// The daemon's log of two runs or more, with the number of runs.
+fn logged(rust_log: Option<&str>, arguments: &[&str]) -> (String, usize) {
+    let api = Api::serve_all(|asked| match asked.path.as_str() {
+        "/token" => token("t0ken-of-the-test", 3600),
+        _ => one_user(),
+    });
+    let mut sandbox = Sandbox::with_api(&api.url(), USERS);
+    if let Some(filter) = rust_log {
+        sandbox.set("RUST_LOG", filter);
+    }
+    let daemon = sandbox.start(arguments);
+    wait_until("two pages are asked for", || api.asked_for("/v2/users").len() >= 2);
+    wait_for_runs(&sandbox, 2, "ok");
+    daemon.signal(Signal::TERM);
+    let finished = daemon.wait().expect_status(0);
+    assert_eq!(finished.stdout, "");
+    let runs = sandbox.count("SELECT count(*) FROM _sync_runs");
+    (finished.stderr, usize::try_from(runs).expect("a count is not negative"))
+}
+
+#[test]
+fn a_run_is_one_line_between_the_start_and_the_stop() {
+    let (log, runs) = logged(None, &[]);
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "[TIME]");
+    settings.add_filter(r"duration_ms=\d+", "duration_ms=[MS]");
+    settings.add_filter(r"version=\S+", "version=[VERSION]");
+    let lines: Vec<&str> = log.lines().collect();
+    let story =
+        [lines.first(), lines.get(1), lines.get(2), lines.iter().rev().nth(1), lines.last()];
+    let story: Vec<&str> = story.into_iter().flatten().copied().collect();
+    settings.bind(|| insta::assert_snapshot!(story.join("\n"), @r#"
+    [TIME]  INFO mapiq_sync::app: ready: the jobs run on their schedules version=[VERSION] jobs=1
+    [TIME]  INFO mapiq_sync::app: run done job.name="all" run.id=1 result="ok" pages=1 rows.new=1 rows.changed=0 rows.unchanged=0 rejected=0 requests=1 duration_ms=[MS]
+    [TIME]  INFO mapiq_sync::app: run done job.name="all" run.id=2 result="ok" pages=1 rows.new=0 rows.changed=0 rows.unchanged=1 rejected=0 requests=1 duration_ms=[MS]
+    [TIME]  INFO mapiq_sync::daemon::signals: asked to stop: finishing what is in hand signal="SIGTERM"
+    [TIME]  INFO mapiq_sync::app: stopping: the pages in hand are finished runs=0
+    "#));
+    assert_eq!(lines.len(), runs + 3, "{log}");
+}
+
+#[test]
+fn json_is_one_object_a_line_with_numbers_as_numbers() {
+    let (log, runs) = logged(None, &["--log-format", "json"]);
+    let events: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
+        .collect();
+    let runs_logged: Vec<&Value> =
+        events.iter().filter(|event| event["message"] == "run done").collect();
+    assert_eq!(runs_logged.len(), runs);
+    let first = runs_logged.first().expect("at least two runs were waited for");
+    assert_eq!(first["level"], "INFO");
+    assert_eq!(first["job.name"], "all");
+    assert_eq!(first["result"], "ok");
+    let numbers = [
+        ("run.id", 1),
+        ("pages", 1),
+        ("rows.new", 1),
+        ("rows.changed", 0),
+        ("rows.unchanged", 0),
+        ("rejected", 0),
+        ("requests", 1),
+    ];
+    for (name, number) in numbers {
+        assert_eq!(first[name], number, "{name} in {first}");
+    }
+    assert!(first["duration_ms"].is_u64(), "{first}");
+}
+
+#[test]
+fn rust_log_is_honoured() {
+    assert_eq!(logged(Some("off"), &[]).0, "");
+    assert!(logged(Some("mapiq_sync=debug"), &[]).0.contains("page stored"));
+}
+
+#[test]
+fn neither_secret_nor_token_is_in_the_log_at_its_most_talkative() {
+    let (log, _) = logged(Some("trace"), &[]);
+    for library in ["reqwest", "hyper", "mapiq_sync"] {
+        assert!(log.contains(library), "the log would tell if there was something to tell");
+    }
+    for secret in ["hunter2", "t0ken"] {
+        let told: Vec<&str> = log.lines().filter(|line| line.contains(secret)).collect();
+        assert_eq!(told, [""; 0]);
+    }
+}
+
+#[test]
+fn it_finds_everything_where_the_service_manager_puts_it() {
+    let api = Api::serve(|_| one_user());
+    let mut sandbox = Sandbox::with_api(&api.url(), USERS);
+    let folder = |name: &str| {
+        let folder = sandbox.path().join(name);
+        fs::create_dir(&folder).expect("a folder can be made in the test's folder");
+        folder
+    };
+    let (etc, state, credentials) = (folder("etc"), folder("state"), folder("credentials"));
+    fs::rename(sandbox.path().join("config.toml"), etc.join("sync.toml"))
+        .expect("the configuration can be moved");
+    sandbox.write("credentials/client_id", "the-client\n");
+    sandbox.write("credentials/client_secret", "the-secret\n");
+    for name in ["MAPIQ_CLIENT_ID", "MAPIQ_CLIENT_SECRET"] {
+        sandbox.unset(name);
+    }
+    for (name, path) in [
+        ("MAPIQ_SYNC_CONFIG", etc.join("sync.toml")),
+        ("STATE_DIRECTORY", state.clone()),
+        ("CREDENTIALS_DIRECTORY", credentials),
+    ] {
+        sandbox.set(name, path.to_str().expect("the test's folder has a plain name"));
+    }
+    let (daemon, _manager) = started(&mut sandbox);
+    wait_for_log(&daemon, "run done");
+    daemon.signal(Signal::TERM);
+    daemon.wait().expect_status(0);
+
+    let form = api.asked_for("/token").first().map(|asked| asked.body.clone()).unwrap_or_default();
+    assert!(form.contains("client_id=the-client&client_secret=the-secret"), "{form}");
+    assert!(state.join("mapiq.db").exists());
+    assert!(!sandbox.database().exists());
+}

@@ -1,0 +1,52 @@
+//! What the service manager hears.
+
+use rustix::process::Signal;
+
+use super::{ServiceManager, USERS, one_user, started};
+use crate::{
+    listing::Gate,
+    support::{Answer, Api, Sandbox, wait_until},
+};
+
+#[test]
+fn it_says_that_it_is_ready_what_it_does_and_that_it_stops() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let api = Api::serve(move |_| {
+        held.pass();
+        one_user()
+    });
+    let mut sandbox = Sandbox::with_api(&api.url(), USERS);
+    sandbox.set("MAPIQ_SYNC__API__TIMEOUT", "60s");
+    let manager = ServiceManager::of(&mut sandbox);
+    let daemon = sandbox.start(&[]);
+
+    assert_eq!(manager.next(), "READY=1");
+    assert_eq!(manager.next(), "STATUS=idle");
+    assert_eq!(manager.next(), "STATUS=running all");
+    wait_until("the page is asked for", || !api.asked_for("/v2/users").is_empty());
+    daemon.signal(Signal::TERM);
+    // While the page in hand is still waited for: a manager counts the time that a stop takes from here.
+    manager.wait_for("STOPPING=1");
+    gate.open();
+    daemon.wait().expect_status(0);
+}
+
+#[test]
+fn wrong_credentials_end_it_once_it_is_ready() {
+    let api = Api::serve_all(|_| Answer::status(401, r#"{"error":"invalid_client"}"#));
+    let mut sandbox = Sandbox::with_api(&api.url(), USERS);
+    let (daemon, manager) = started(&mut sandbox);
+    manager.wait_for("STOPPING=1");
+    let finished = daemon.wait().expect_status(77);
+    insta::assert_snapshot!(
+        finished.stderr.lines().filter(|line| !line.contains(" INFO ")).collect::<Vec<_>>().join("\n"),
+        @r"
+        error: cannot get an access token
+          caused by: the token endpoint refuses the credentials: invalid_client (HTTP 401); are the client id and the secret right and still valid?
+        "
+    );
+    // Once more with credentials read afresh, and not in every run that the schedule asks for.
+    assert_eq!(api.asked_for("/token").len(), 2);
+    assert_eq!(sandbox.count("SELECT count(*) FROM _sync_runs"), 0);
+}
