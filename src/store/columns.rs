@@ -86,6 +86,13 @@ pub(super) async fn load(
         .filter(|made| !present.iter().any(|name| name.eq_ignore_ascii_case(made)))
         .map(str::to_owned)
         .collect();
+    // Without any of these it is a table that somebody else has made in the place of one that was dropped.
+    if !present
+        .iter()
+        .any(|name| BOOKKEEPING.iter().any(|(made, _)| name.eq_ignore_ascii_case(made)))
+    {
+        return Err(StoreError::NameTaken { table: endpoint.to_owned(), kind: "table".into() });
+    }
     if !gone.is_empty() {
         return Err(StoreError::ColumnsGone { table: endpoint.to_owned(), columns: gone });
     }
