@@ -45,3 +45,53 @@ impl Writer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A transaction with one line of some kilobytes.
+    async fn write(writer: &mut Writer) -> Result<(), StoreError> {
+        let doing = "write a line";
+        let mut transaction = writer.begin(doing).await?;
+        sqlx::query(
+            "INSERT INTO _sync_runs (job, trigger, version, started_at) VALUES (hex(zeroblob(4000)), '', '', '')",
+        )
+        .execute(&mut *transaction)
+        .await
+        .doing(doing)?;
+        transaction.commit().await.doing(doing)
+    }
+
+    /// Writes until there is no room.
+    async fn fill(writer: &mut Writer) -> StoreError {
+        loop {
+            if let Err(error) = write(writer).await {
+                return error;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_full_disk_the_next_transaction_begins() {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let settings = Arc::new(Settings { path: folder.path().join("a.db"), mode: 0o600 });
+        let connection = open::open(&settings).await.expect("a new database opens");
+        let mut writer = Writer::new(connection, settings);
+        // SQLite takes this for the size that the file has already: the next page is one too many, as on a full disk.
+        sqlx::query("PRAGMA max_page_count = 1")
+            .execute(&mut writer.connection)
+            .await
+            .expect("the pragma is known");
+
+        let full = fill(&mut writer).await;
+        assert!(full.database_unusable(), "{full}");
+        // The library still takes the connection to be within the transaction that SQLite has ended.
+        writer.connection.ping().await.expect("the connection lives");
+        assert!(writer.connection.is_in_transaction());
+
+        // The fresh connection has no such bound: there is room again.
+        write(&mut writer).await.expect("a transaction begins and ends");
+        assert!(!writer.connection.is_in_transaction());
+    }
+}
