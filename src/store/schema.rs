@@ -67,12 +67,18 @@ impl Table {
         table
     }
 
+    /// The places of the key's parts among the columns, in the key's order.
+    pub(super) fn key_positions(&self) -> Vec<usize> {
+        let mut key: Vec<usize> = (0..self.columns.len())
+            .filter(|&place| self.columns[place].key_part.is_some())
+            .collect();
+        key.sort_by_key(|&place| self.columns[place].key_part);
+        key
+    }
+
     /// The key's columns in the key's order.
     pub(super) fn key(&self) -> Vec<&Column> {
-        let mut key: Vec<&Column> =
-            self.columns.iter().filter(|column| column.key_part.is_some()).collect();
-        key.sort_by_key(|column| column.key_part);
-        key
+        self.key_positions().into_iter().map(|place| &self.columns[place]).collect()
     }
 
     /// For every path the index of its column, where there is one.

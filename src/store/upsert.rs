@@ -121,18 +121,6 @@ fn last_of_each_key<'p>(
     rows
 }
 
-/// The places of the key's parts among the table's columns, in the key's order.
-fn key_positions(table: &Table) -> Vec<usize> {
-    let mut key: Vec<_> = table
-        .columns
-        .iter()
-        .enumerate()
-        .filter_map(|(position, column)| Some((column.key_part?, position)))
-        .collect();
-    key.sort_unstable();
-    key.into_iter().map(|(_, position)| position).collect()
-}
-
 fn row_values<'p>(
     table: &Table,
     columns: &[Option<usize>],
@@ -180,7 +168,7 @@ async fn look_up(
     table: &Table,
     rows: &[RowValues<'_>],
 ) -> Result<Vec<Option<Stored>>, sqlx::Error> {
-    let key = key_positions(table);
+    let key = table.key_positions();
     let conditions: Vec<String> = table
         .key()
         .iter()

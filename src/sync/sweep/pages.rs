@@ -6,7 +6,7 @@ use super::{Sweeper, Swept};
 use crate::{
     api::{
         page::{self, PageError},
-        pagination::{End, Seen, State, Step, Style},
+        pagination::{Seen, State, Step, Style},
         response::Response,
     },
     store::{Checkpoint, Effort, Page, RejectedRecord, RowCounts, Slice, SweepId},
@@ -112,8 +112,7 @@ impl Sweeper<'_> {
             Ok(Step::End(end)) => {
                 let rows = self.commit(place, &page.records, Checkpoint::Complete).await?;
                 self.progress.mismatch = end.mismatch();
-                let End { records, .. } = end;
-                self.stored(place.page, page.records.len(), (records, seen.total), rows);
+                self.stored(place.page, page.records.len(), (end.records, seen.total), rows);
                 Ok(Read::End)
             }
             Err(source) => {
