@@ -62,6 +62,20 @@ pub enum Event<'a> {
     Finished(&'a EndpointReport),
 }
 
+impl Event<'_> {
+    /// The endpoint that it happens to.
+    pub fn endpoint(&self) -> &str {
+        match self {
+            Self::Resumed { endpoint, .. }
+            | Self::StartsOver { endpoint, .. }
+            | Self::PageStored { endpoint, .. }
+            | Self::Waiting { endpoint, .. }
+            | Self::Refused { endpoint, .. } => endpoint,
+            Self::Finished(report) => &report.endpoint,
+        }
+    }
+}
+
 /// Why an endpoint starts over.
 #[derive(Debug, thiserror::Error)]
 pub enum StartOver<'a> {
