@@ -21,32 +21,32 @@ const PATH: &str = "/v2/users";
 /// A style of paging, as an API has it and as the configuration says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Paged {
-    ByPage,
-    ByOffset,
-    ByCursor,
-    ByNextUrl,
-    ByLink,
+    Page,
+    Offset,
+    Cursor,
+    NextUrl,
+    Link,
 }
 
-use Paged::{ByCursor, ByLink, ByNextUrl, ByOffset, ByPage};
+use Paged::{Cursor, Link, NextUrl, Offset, Page};
 
-const STYLES: [Paged; 5] = [ByPage, ByOffset, ByCursor, ByNextUrl, ByLink];
+const STYLES: [Paged; 5] = [Page, Offset, Cursor, NextUrl, Link];
 
 /// The styles whose responses name the next page.
-const NAMED: [Paged; 3] = [ByCursor, ByNextUrl, ByLink];
+const NAMED: [Paged; 3] = [Cursor, NextUrl, Link];
 
 /// The styles whose requests count.
-const COUNTED: [Paged; 2] = [ByPage, ByOffset];
+const COUNTED: [Paged; 2] = [Page, Offset];
 
 impl Paged {
     /// The configuration of the users; `more` are further lines of it.
     fn endpoint(self, more: &str) -> String {
         let style = match self {
-            ByPage => r#"style = "page", size = 5"#,
-            ByOffset => r#"style = "offset", limit = 5"#,
-            ByCursor => r#"style = "cursor", param = "cursor", next = "meta.next""#,
-            ByNextUrl => r#"style = "next-url", next = "meta.next""#,
-            ByLink => r#"style = "link""#,
+            Page => r#"style = "page", size = 5"#,
+            Offset => r#"style = "offset", limit = 5"#,
+            Cursor => r#"style = "cursor", param = "cursor", next = "meta.next""#,
+            NextUrl => r#"style = "next-url", next = "meta.next""#,
+            Link => r#"style = "link""#,
         };
         format!(
             "[[endpoint]]\nname = \"users\"\npath = \"{PATH}\"\nkey = [\"id\"]\nrecords = \"items\"\n\
@@ -57,20 +57,20 @@ impl Paged {
     /// Which page is asked for, from 0.
     fn number(self, asked: &Asked) -> usize {
         match self {
-            ByPage => asked.number("page") - 1,
-            ByOffset => asked.number("offset") / SIZE,
-            ByCursor => asked.number("cursor"),
-            ByNextUrl | ByLink => asked.number("from"),
+            Page => asked.number("page") - 1,
+            Offset => asked.number("offset") / SIZE,
+            Cursor => asked.number("cursor"),
+            NextUrl | Link => asked.number("from"),
         }
     }
 
     /// How the API names a page.
     fn name(self, number: usize) -> String {
         match self {
-            ByPage | ByOffset => String::new(),
-            ByCursor => number.to_string(),
-            ByNextUrl => format!("{PATH}?from={number}"),
-            ByLink => format!("users?from={number}"),
+            Page | Offset => String::new(),
+            Cursor => number.to_string(),
+            NextUrl => format!("{PATH}?from={number}"),
+            Link => format!("users?from={number}"),
         }
     }
 
@@ -83,7 +83,7 @@ impl Paged {
     ) -> Answer {
         let items: Vec<_> = ids.into_iter().map(|id| format!(r#"{{"id":{id}}}"#)).collect();
         let in_body = match next {
-            Some(next) if self != ByLink => format!("\"{next}\""),
+            Some(next) if self != Link => format!("\"{next}\""),
             _ => "null".into(),
         };
         let body = format!(
@@ -92,7 +92,7 @@ impl Paged {
         );
         let answer = Answer::json(body);
         match next {
-            Some(next) if self == ByLink => answer.with(
+            Some(next) if self == Link => answer.with(
                 "link",
                 format!(r#"<{PATH}>; rel="first"; title="a, <b>; c", <{next}>; rel="last next""#),
             ),
@@ -140,7 +140,7 @@ fn a_listing_comes_whole_and_a_second_time_nothing_is_written() {
         assert_eq!(sandbox.lines(JOURNAL), ["ok|5|5|23|0", "ok|5|5|0|23"], "{style:?}");
         let asked = api.asked_for(PATH);
         for asked in &asked {
-            let names_it_all = matches!(style, ByNextUrl | ByLink) && style.number(asked) > 0;
+            let names_it_all = matches!(style, NextUrl | Link) && style.number(asked) > 0;
             let expected = if names_it_all { "" } else { "true" };
             assert_eq!(asked.param("active"), expected, "a next URL is asked as it stands");
         }
@@ -189,22 +189,22 @@ fn a_bare_array_is_paged_by_its_link_header() {
             answer.with("link", format!("<?from={}>; rel=next", from + 2))
         }
     });
-    let endpoint = ByLink.endpoint("").replace("records = \"items\"\n", "");
+    let endpoint = Link.endpoint("").replace("records = \"items\"\n", "");
     let sandbox = Sandbox::with_api(&api.url(), &endpoint);
     sandbox.run(&["--run-now"]).expect_status(0);
-    assert_holds(&sandbox, 6, ByLink);
+    assert_holds(&sandbox, 6, Link);
 }
 
 #[test]
 fn an_offset_listing_whose_server_caps_its_pages_loses_nothing() {
     let api = Api::serve(|asked| {
         let (offset, limit) = (asked.number("offset"), asked.number("limit").min(3));
-        ByOffset.answer(offset + 1..=11.min(offset + limit), None, 11)
+        Offset.answer(offset + 1..=11.min(offset + limit), None, 11)
     });
     for total in ["", "total = \"meta.total\""] {
-        let sandbox = Sandbox::with_api(&api.url(), &ByOffset.endpoint(total));
+        let sandbox = Sandbox::with_api(&api.url(), &Offset.endpoint(total));
         sandbox.run(&["--run-now"]).expect_status(0);
-        assert_holds(&sandbox, 11, ByOffset);
+        assert_holds(&sandbox, 11, Offset);
         assert_eq!(sandbox.lines(JOURNAL), ["ok|4|4|11|0"]);
     }
 }

@@ -35,6 +35,9 @@ pub(super) struct Counted {
     longest: u64,
     /// Whether the first page had fewer records than were asked for.
     first_was_short: bool,
+    /// Whether pages before the last had different lengths.
+    #[serde(default)]
+    uneven: bool,
     /// The pages met; `None` before the first.
     trail: Option<Trail>,
     pub(super) seen: Tally,
@@ -44,7 +47,7 @@ impl Counted {
     /// Before the first page, whose count is `at`.
     pub(super) fn start(at: u64) -> Self {
         let seen = Tally::default();
-        Self { at, longest: 0, first_was_short: false, trail: None, seen }
+        Self { at, longest: 0, first_was_short: false, uneven: false, trail: None, seen }
     }
 
     /// Whether this is the first page's place.
@@ -79,7 +82,11 @@ impl Counted {
             Some(Met::Earlier) => return Err(ListingError::PagesRepeat),
         }
         let now = self.seen.with(seen);
-        let reached = now.total.is_some_and(|total| now.records >= total);
+        let uneven = self.uneven || (!self.is_start() && seen.records > self.longest);
+        // Uneven pages are those of a server that filters what it has cut. If its offsets count what it has filtered out,
+        // pages overlap, and records that come twice do not make up the total.
+        let counts = counting.unit == Unit::Pages || !uneven;
+        let reached = counts && now.total.is_some_and(|total| now.records >= total);
         // A first page shorter than asked proves nothing, servers cap sizes silently. Nor does a short page where the
         // total stated says that there is more: a server may filter after it has cut the pages.
         let ran_short = now.total.is_none() && !self.is_start() && seen.records < self.longest;
@@ -97,6 +104,7 @@ impl Counted {
             at: self.at.saturating_add(step),
             longest: seen.records.max(self.longest),
             first_was_short: self.first_was_short || short_now,
+            uneven: uneven || (!self.is_start() && seen.records != self.longest),
             trail: Some(Trail::follow(self.trail.as_ref(), seen.digest)),
             seen: now,
         };

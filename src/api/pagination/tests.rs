@@ -119,12 +119,24 @@ fn an_offset_counts_the_records_that_came_and_not_those_asked_for() {
 
 #[test]
 fn a_short_page_is_not_the_end_while_the_total_says_there_is_more() {
-    for style in [page_style(Some(10), 1), offset_style(Some(10))] {
-        let filtered = [(10, "a", Some(28)), (8, "b", Some(28)), (10, "c", Some(28))];
-        assert_eq!(play(&style, &filtered), Ok((3, End { records: 28, total: Some(28) })));
+    for (style, last) in [(page_style(Some(10), 1), 3), (offset_style(Some(10)), 4)] {
+        let filtered =
+            [(10, "a", Some(28)), (8, "b", Some(28)), (10, "c", Some(28)), (0, "", Some(28))];
+        assert_eq!(play(&style, &filtered), Ok((last, End { records: 28, total: Some(28) })));
         let moved = [(10, "a", Some(28)), (8, "b", Some(28)), (0, "", Some(27))];
         let (pages, end) = play(&style, &moved).expect("an empty page is the end");
         assert_eq!((pages, end.mismatch()), (3, Some((18, 27))));
+    }
+}
+
+#[test]
+fn records_that_come_twice_do_not_make_up_the_total_of_an_offset_listing() {
+    // Thirty records, two of the first twenty are filtered out, and offsets count them all the same.
+    for cut in [[8, 10, 10, 2, 0], [10, 8, 10, 2, 0]] {
+        let content = ["a", "b", "c", "d", ""];
+        let pages: Vec<_> = cut.iter().zip(content).map(|(cut, of)| (*cut, of, Some(28))).collect();
+        let (read, end) = play(&offset_style(Some(10)), &pages).expect("nothing repeats");
+        assert_eq!((read, end.mismatch()), (5, Some((30, 28))), "{cut:?}");
     }
 }
 

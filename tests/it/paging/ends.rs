@@ -101,10 +101,10 @@ fn a_listing_that_does_not_move_ends_the_run_and_the_next_one_begins_at_the_firs
         });
         let sandbox = Sandbox::with_api(&api.url(), &style.endpoint(""));
         let told = match style {
-            Paged::ByPage => "the API seems not to know the page parameter `page`",
-            Paged::ByOffset => "the API seems not to know the offset parameter `offset`",
-            Paged::ByCursor => "check the cursor parameter `cursor` and the path `meta.next`",
-            Paged::ByNextUrl | Paged::ByLink => "so the listing has no end",
+            Paged::Page => "the API seems not to know the page parameter `page`",
+            Paged::Offset => "the API seems not to know the offset parameter `offset`",
+            Paged::Cursor => "check the cursor parameter `cursor` and the path `meta.next`",
+            Paged::NextUrl | Paged::Link => "so the listing has no end",
         };
         for run in 1..=2 {
             sandbox

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 use super::{
     NAMED, PATH,
-    Paged::{self, ByCursor, ByLink, ByNextUrl},
+    Paged::{self, Cursor, Link, NextUrl},
     assert_holds, requests,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The styles whose next pages are URLs.
-const URLS: [Paged; 2] = [ByNextUrl, ByLink];
+const URLS: [Paged; 2] = [NextUrl, Link];
 
 /// An API that names the third page as `bad` says until it is mended, and the run that meets it.
 struct Bad {
@@ -102,8 +102,8 @@ fn a_next_page_that_takes_8_kib_to_name_is_an_error() {
 
 #[test]
 fn a_link_header_that_cannot_be_read_is_an_error_and_not_the_end() {
-    let bad = Bad::new(ByLink, |_| {
-        ByLink.answer(6..=10, None, 13).with("link", format!("{PATH}?from=2; rel=\"next\""))
+    let bad = Bad::new(Link, |_| {
+        Link.answer(6..=10, None, 13).with("link", format!("{PATH}?from=2; rel=\"next\""))
     });
     bad.expect(&["the `Link` header that may name the next page cannot be read", "at byte 0"]);
 }
@@ -158,7 +158,7 @@ fn another_base_url_starts_over_what_was_to_go_on_at_the_old_one() {
         let finished = sandbox.run(&["--run-now"]).expect_status(0);
 
         let numbers: Vec<_> = now.asked_for(PATH).iter().map(|asked| style.number(asked)).collect();
-        if style == ByCursor {
+        if style == Cursor {
             assert_eq!(numbers, [1, 2], "a cursor is no address");
         } else {
             finished.expect_stderr(
