@@ -6,6 +6,7 @@ mod budget;
 mod command_line;
 mod daemon;
 mod listing;
+mod paging;
 mod pauses;
 mod progress;
 mod resume;
