@@ -7,6 +7,7 @@ mod command_line;
 mod daemon;
 mod listing;
 mod pauses;
+mod privacy;
 mod resume;
 mod signals;
 mod stored;
