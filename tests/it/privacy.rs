@@ -195,9 +195,6 @@ fn what_is_hashed_later_has_the_hash_that_a_record_would_bring() {
 
     let mut registry = Registry::new(people_and_rejects());
     registry.run("").expect_status(65);
-    let open = registry.connection();
-    open.execute_batch("CREATE INDEX by_email ON users (email); ANALYZE;")
-        .expect("the database can be written");
     // Only one comes again; the others are hashed in their place.
     registry.returns(vec![person(1)]);
     registry.run(HASH).expect_status(0);
