@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::{
-    Transforms,
+    Transforms, json,
     keyed::KeyedHasher,
     rewrite,
     tokens::{Token, Tokens},
@@ -79,6 +79,27 @@ impl Redactor {
     /// A record that could not be stored, as [`rewritten`](Self::rewritten) does a column.
     pub fn record(&mut self, text: &str) -> Option<String> {
         self.rewrite(Trie::ROOT, text)
+    }
+
+    /// A JSON object that has values by their JSON paths, each treated as its column would be; `None` where nothing is left
+    /// of it, and for a text that is no object.
+    pub fn by_path(&mut self, text: &str) -> Option<String> {
+        let members = json::members(serde_json::from_str(text).ok()?)?;
+        let mut kept = Vec::with_capacity(members.len());
+        for (json_path, value) in members {
+            let value = match self.fate(&json_path) {
+                Fate::Kept => Some(value.get().to_owned()),
+                Fate::Rewritten => self.rewritten(&json_path, value.get()),
+                Fate::Hashed => {
+                    self.hashed(&json_path, value.get()).map(|hash| format!("\"{hash}\""))
+                }
+                Fate::Removed => None,
+            };
+            kept.extend(
+                value.map(|value| format!("{}:{value}", serde_json::Value::from(json_path))),
+            );
+        }
+        (!kept.is_empty()).then(|| format!("{{{}}}", kept.join(",")))
     }
 
     fn rewrite(&mut self, node: NodeId, text: &str) -> Option<String> {
@@ -180,6 +201,11 @@ mod tests {
             redactor.record(r#"{"tags":[{"x":1}],"name":"a"}"#),
             Some(format!(r#"{{"tags":[{{}}],"name":"{hash}"}}"#))
         );
+        assert_eq!(
+            redactor.by_path(r#"{"name":"a","tags":[{"x":1}],"\"b.c\"":1.0}"#),
+            Some(format!(r#"{{"name":"{hash}","tags":[{{}}],"\"b.c\"":1.0}}"#))
+        );
+        assert_eq!(redactor.by_path(r#"{"name.first":"a"}"#), None);
         assert_eq!(redactor.hashed("name", "null"), None);
         assert_eq!(redactor.hashed("name", "no JSON"), None);
         assert_eq!(redactor.rewritten("tags", "no JSON"), None);

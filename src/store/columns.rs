@@ -239,8 +239,7 @@ async fn record_column(
     Ok(())
 }
 
-/// Records a column's type and the JSON types that it has met.
-pub(super) async fn update_column(
+async fn update_column(
     connection: &mut SqliteConnection,
     endpoint: &str,
     column: &Column,
@@ -254,20 +253,6 @@ pub(super) async fn update_column(
     .bind(&column.name)
     .execute(connection)
     .await?;
-    Ok(())
-}
-
-/// Forgets a column that is gone.
-pub(super) async fn forget(
-    connection: &mut SqliteConnection,
-    endpoint: &str,
-    column: &str,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM _sync_columns WHERE endpoint = ? AND column_name = ?")
-        .bind(endpoint)
-        .bind(column)
-        .execute(connection)
-        .await?;
     Ok(())
 }
 

@@ -180,7 +180,7 @@ impl Scrub<'_> {
         // Users' triggers would take what happens here for changes of theirs to follow, and might even copy the values.
         let triggers = ddl::take_triggers(connection, &table.name).await.doing(SCRUB)?;
         for index in with(Fate::Hashed) {
-            self.hash(connection, &mut table, index, redactor).await.doing(SCRUB)?;
+            self.hash(connection, &table, index, redactor).await.doing(SCRUB)?;
             scrubbed.hashed.push(table.columns[index].name.clone());
         }
         for index in with(Fate::Rewritten) {
@@ -188,17 +188,18 @@ impl Scrub<'_> {
                 scrubbed.rewritten.push(table.columns[index].name.clone());
             }
         }
-        let removed: Vec<&str> =
-            with(Fate::Removed).iter().map(|index| table.columns[*index].name.as_str()).collect();
-        values::clear(connection, &table.name, &removed, &self.mark).await.doing(SCRUB)?;
+        let removed: Vec<&Column> =
+            with(Fate::Removed).iter().map(|index| &table.columns[*index]).collect();
+        let names: Vec<&str> = removed.iter().map(|column| column.name.as_str()).collect();
+        values::clear(connection, &table.name, &names, &self.mark).await.doing(SCRUB)?;
         ddl::put_triggers_back(connection, triggers).await.doing(SCRUB)?;
         for column in removed {
-            let dropped = ddl::drop_column(connection, &table.name, column).await.doing(SCRUB)?;
-            if dropped {
-                columns::forget(connection, &table.name, column).await.doing(SCRUB)?;
-                scrubbed.dropped.push(column.to_owned());
+            let name = column.name.clone();
+            if ddl::drop_column(connection, &table.name, &name).await.doing(SCRUB)? {
+                forget(connection, &table.name, &column.json_path).await.doing(SCRUB)?;
+                scrubbed.dropped.push(name);
             } else {
-                scrubbed.emptied.push(column.to_owned());
+                scrubbed.emptied.push(name);
             }
         }
         ddl::forget_samples(connection, &table.name).await.doing(SCRUB)
@@ -208,11 +209,11 @@ impl Scrub<'_> {
     async fn hash(
         &self,
         connection: &mut SqliteConnection,
-        table: &mut Table,
+        table: &Table,
         index: usize,
         redactor: &mut Redactor,
     ) -> Result<(), sqlx::Error> {
-        let Some(column) = table.columns.get_mut(index) else { return Ok(()) };
+        let Some(column) = table.columns.get(index) else { return Ok(()) };
         let dotted = redactor.dotted(&column.json_path);
         let json_types = column.json_types.iter().map(String::as_str);
         let spelling = match self.before.spelling(&dotted, json_types) {
@@ -227,10 +228,14 @@ impl Scrub<'_> {
             Spelling::Unknown => None,
         })
         .await?;
-        if !column.json_types.is_empty() {
-            column.json_types = ["string".to_owned()].into();
-        }
-        columns::update_column(connection, &table.name, column).await
+        sqlx::query(
+            "UPDATE _sync_columns SET json_types = 'string' WHERE endpoint = ? AND json_path = ? AND json_types <> ''",
+        )
+        .bind(&table.name)
+        .bind(&column.json_path)
+        .execute(connection)
+        .await?;
+        Ok(())
     }
 
     /// Rewrites the JSON text in a column; other text in it stays.
@@ -292,6 +297,20 @@ impl Scrub<'_> {
 
 fn may_hold_json(column: &Column) -> bool {
     ["array", "object"].iter().any(|json_type| column.json_types.contains(*json_type))
+}
+
+/// Takes a column that is gone out of the list of columns.
+async fn forget(
+    connection: &mut SqliteConnection,
+    endpoint: &str,
+    json_path: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM _sync_columns WHERE endpoint = ? AND json_path = ?")
+        .bind(endpoint)
+        .bind(json_path)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 async fn load(
