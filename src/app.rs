@@ -208,6 +208,9 @@ pub fn logging_watcher() -> Watcher {
         Event::StartsOver { endpoint, reason } => {
             tracing::info!(endpoint.name = endpoint, "starts over: {reason}");
         }
+        Event::Scrubbed { endpoint, scrubbed } => {
+            tracing::info!(endpoint.name = endpoint, "removed from what is stored: {scrubbed}");
+        }
         Event::PageStored { endpoint, page, records, .. } => {
             tracing::debug!(endpoint.name = endpoint, page, records, "page stored");
         }

@@ -151,14 +151,15 @@ async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
     }
 }
 
-/// Loads the configuration, and makes sure that there are credentials before anything else is touched.
+/// Loads the configuration, and makes sure that there are credentials, and the key that hashes need, before anything else
+/// is touched.
 fn load(path: &std::path::Path) -> Result<Config, ExitStatus> {
-    let config = config::load(path, &Environment::from_process()).map_err(|errors| {
+    let mut config = config::load(path, &Environment::from_process()).map_err(|errors| {
         print_error(&errors.to_string());
         ExitStatus::Config
     })?;
-    match config.read_credentials() {
-        Ok(_) => Ok(config),
+    match config.read_credentials().and_then(|_| config.read_hash_key()) {
+        Ok(()) => Ok(config),
         Err(error) => Err(fail(ExitStatus::Config, &anyhow::Error::new(error))),
     }
 }

@@ -15,6 +15,7 @@ mod mend;
 mod overlay;
 mod pagination;
 mod reader;
+mod transforms;
 mod tree;
 mod values;
 
@@ -38,6 +39,8 @@ pub struct Config {
     pub api: service::Settings,
     /// Where the credentials come from; see [`Config::read_credentials`].
     pub credentials: service::CredentialsSource,
+    /// Where the key of hashed fields comes from; see [`Config::read_hash_key`].
+    hash_key: credentials::HashKeySource,
     /// Where the database is and who may read it.
     pub store: store::Settings,
     /// The endpoints and the jobs.
@@ -54,6 +57,26 @@ impl Config {
     /// When one is found nowhere (the error names every place looked at) or a file that is there cannot be read.
     pub fn read_credentials(&self) -> Result<service::Credentials, CredentialsError> {
         (self.credentials.0)().map_err(CredentialsError)
+    }
+
+    /// Reads the key of hashed fields and gives it to the endpoints, where one of them hashes a field.
+    ///
+    /// # Errors
+    ///
+    /// When it is found nowhere (the error names every place looked at), is too short, or a file that is there cannot be
+    /// read.
+    pub fn read_hash_key(&mut self) -> Result<(), CredentialsError> {
+        let endpoints = self.sync.endpoints.iter_mut();
+        let mut hashing: Vec<_> =
+            endpoints.filter(|endpoint| !endpoint.transforms.hash.is_empty()).collect();
+        if hashing.is_empty() {
+            return Ok(());
+        }
+        let key = self.hash_key.read().map_err(CredentialsError)?;
+        for endpoint in &mut hashing {
+            endpoint.transforms.hash_key = Some(key.clone());
+        }
+        Ok(())
     }
 }
 
@@ -81,7 +104,7 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Config, Errors> {
 }
 
 /// Reads the configuration from the text of a file; `file` names it in errors, and its folder is where relative paths of
-/// `client_secret_file` and `ca_file` begin.
+/// `client_secret_file`, `hash_key_file` and `ca_file` begin.
 ///
 /// # Errors
 ///
@@ -109,6 +132,7 @@ fn read(text: &str, file: &Path, environment: &Environment, diagnostics: &Diagno
     root.finish();
 
     Config {
+        hash_key: credentials::HashKeySource::new(environment, api.hash_key_file, file.to_owned()),
         credentials: credentials::source(
             environment,
             api.client_id,

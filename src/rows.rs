@@ -7,20 +7,24 @@
 mod flatten;
 mod hash;
 pub mod json;
+mod keyed;
 mod names;
 mod number;
 mod path;
 mod paths;
 mod rewrite;
+mod stored;
 mod tokens;
 mod trie;
 mod types;
 mod value;
 
 pub use flatten::{Flattener, Record, Reject};
+pub use keyed::HashKey;
 pub use names::{RESERVED, unique_name};
 pub use path::FieldPath;
 pub use paths::{PathId, Paths};
+pub use stored::{Fate, Redactor};
 pub use types::ColumnType;
 pub use value::{EXACT_IN_REAL, SqlValue, Value, spell_boolean, spell_real};
 
@@ -31,6 +35,10 @@ pub struct Transforms {
     pub key: Vec<FieldPath>,
     /// Fields that are never stored; may reach into arrays (`attendees[].email`).
     pub exclude: Vec<FieldPath>,
+    /// Fields that are stored as a keyed hash of their value; may reach into arrays. Without a key they are not stored.
+    pub hash: Vec<FieldPath>,
+    /// The key of these hashes.
+    pub hash_key: Option<HashKey>,
     /// Fields kept as JSON text instead of being flattened.
     pub json: Vec<FieldPath>,
     /// Column types instead of what the data suggests.

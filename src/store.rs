@@ -13,6 +13,7 @@ mod page;
 mod pauses;
 mod query;
 mod schema;
+mod scrub;
 mod statements;
 mod sweeps;
 mod upsert;
@@ -34,6 +35,7 @@ pub use self::{
     ledger::{Asker, Reservation, Reserved, TOKEN_GROUP},
     lock::FileLock,
     query::{Grid, query},
+    scrub::{Scrubbed, erase::Erasure},
     sweeps::{Bounds, Origin, Slice, Sweep, SweepId},
 };
 use crate::{

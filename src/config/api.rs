@@ -7,10 +7,7 @@ use std::{
 
 use url::Url;
 
-use super::{
-    reader::{Problem, Section},
-    values,
-};
+use super::{reader::Section, values};
 use crate::api::Settings;
 
 /// What the two tables say.
@@ -18,6 +15,7 @@ pub(super) struct Api {
     pub(super) settings: Settings,
     pub(super) client_id: Option<String>,
     pub(super) client_secret_file: Option<PathBuf>,
+    pub(super) hash_key_file: Option<PathBuf>,
 }
 
 /// Reads both; paths of files begin at `folder`.
@@ -33,10 +31,7 @@ pub(super) fn read(root: &mut Section<'_>, folder: &Path) -> Api {
     let ca_file = api.optional("ca_file", file);
     let client_id = api.optional("client_id", values::text);
     let client_secret_file = api.optional("client_secret_file", file);
-    api.refuse(
-        "hash_key_file",
-        Problem::not_supported("leave it out: this version hashes nothing, `exclude` drops fields"),
-    );
+    let hash_key_file = api.optional("hash_key_file", file);
     api.finish();
 
     let mut retry = root.section("retry");
@@ -54,7 +49,7 @@ pub(super) fn read(root: &mut Section<'_>, folder: &Path) -> Api {
         ca_file,
         max_elapsed: max_elapsed.unwrap_or(Duration::from_mins(5)),
     };
-    Api { settings, client_id, client_secret_file }
+    Api { settings, client_id, client_secret_file, hash_key_file }
 }
 
 fn documented(url: &str) -> Url {

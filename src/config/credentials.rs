@@ -1,16 +1,19 @@
-//! Where the client's credentials come from.
+//! Where the client's credentials and the key of hashed fields come from.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
 use super::Environment;
-use crate::api::{Credentials, CredentialsSource};
+use crate::{
+    api::{Credentials, CredentialsSource},
+    rows::HashKey,
+};
 
 /// The credentials cannot be had.
 #[derive(Debug, Error)]
@@ -21,6 +24,7 @@ pub struct CredentialsError(
 );
 
 /// A place where a credential may be.
+#[derive(Clone)]
 enum Place {
     /// A variable, which the environment's snapshot has or has not.
     Variable(&'static str, Option<String>),
@@ -33,6 +37,31 @@ enum Place {
 }
 
 impl Place {
+    /// A variable of the environment's snapshot.
+    fn variable(environment: &Environment, name: &'static str) -> Self {
+        Self::Variable(name, environment.get(name).map(str::to_owned))
+    }
+
+    /// A file of systemd's folder.
+    fn systemd(environment: &Environment, name: &'static str) -> Self {
+        let folder = environment.get("CREDENTIALS_DIRECTORY");
+        Self::SystemdCredential(name, folder.map(|folder| Path::new(folder).join(name)))
+    }
+
+    /// The place's name in a message.
+    fn name(&self) -> String {
+        match self {
+            Self::Variable(name, _) => (*name).to_owned(),
+            Self::SystemdCredential(name, None) => format!("$CREDENTIALS_DIRECTORY/{name}"),
+            Self::SystemdCredential(_, Some(path)) | Self::KeyOfFile { path: Some(path), .. } => {
+                path.display().to_string()
+            }
+            Self::Key { key, file, .. } | Self::KeyOfFile { key, file, path: None } => {
+                format!("{key} in {}", file.display())
+            }
+        }
+    }
+
     /// The value, or in a few words why there is none.
     ///
     /// # Errors
@@ -40,19 +69,16 @@ impl Place {
     /// A file that is there and cannot be read: another place's value would be a surprise.
     fn look(&self) -> Result<Result<String, String>, String> {
         match self {
-            Self::Variable(name, value) => Ok(filled(value.as_deref(), name)),
-            Self::SystemdCredential(name, None) => {
-                Ok(Err(format!("$CREDENTIALS_DIRECTORY/{name} (the variable is not set)")))
+            Self::Variable(_, value) | Self::Key { value, .. } => {
+                Ok(filled(value.as_deref(), &self.name()))
+            }
+            Self::SystemdCredential(_, None) => {
+                Ok(Err(format!("{} (the variable is not set)", self.name())))
             }
             Self::SystemdCredential(_, Some(path)) | Self::KeyOfFile { path: Some(path), .. } => {
                 read(path)
             }
-            Self::Key { key, file, value } => {
-                Ok(filled(value.as_deref(), &format!("{key} in {}", file.display())))
-            }
-            Self::KeyOfFile { key, file, path: None } => {
-                Ok(Err(format!("{key} in {} (not set)", file.display())))
-            }
+            Self::KeyOfFile { path: None, .. } => Ok(Err(format!("{} (not set)", self.name()))),
         }
     }
 }
@@ -78,10 +104,15 @@ fn read(path: &Path) -> Result<Result<String, String>, String> {
 
 /// The first value found in the places.
 fn first(what: &str, places: &[Place]) -> Result<String, String> {
+    first_with_place(what, places).map(|(value, _)| value)
+}
+
+/// The first value found in the places, and where it was found.
+fn first_with_place<'p>(what: &str, places: &'p [Place]) -> Result<(String, &'p Place), String> {
     let mut looked_at = Vec::with_capacity(places.len());
     for place in places {
         match place.look()? {
-            Ok(value) => return Ok(value),
+            Ok(value) => return Ok((value, place)),
             Err(reason) => looked_at.push(reason),
         }
     }
@@ -97,19 +128,14 @@ pub(super) fn source(
     client_secret_file: Option<PathBuf>,
     file: PathBuf,
 ) -> CredentialsSource {
-    let variable = |name| Place::Variable(name, environment.get(name).map(str::to_owned));
-    let systemd = |name| {
-        let folder = environment.get("CREDENTIALS_DIRECTORY");
-        Place::SystemdCredential(name, folder.map(|folder| Path::new(folder).join(name)))
-    };
     let ids = [
-        variable("MAPIQ_CLIENT_ID"),
-        systemd("client_id"),
+        Place::variable(environment, "MAPIQ_CLIENT_ID"),
+        Place::systemd(environment, "client_id"),
         Place::Key { key: "api.client_id", file: file.clone(), value: client_id },
     ];
     let secrets = [
-        variable("MAPIQ_CLIENT_SECRET"),
-        systemd("client_secret"),
+        Place::variable(environment, "MAPIQ_CLIENT_SECRET"),
+        Place::systemd(environment, "client_secret"),
         Place::KeyOfFile { key: "api.client_secret_file", file, path: client_secret_file },
     ];
     CredentialsSource(Arc::new(move || {
@@ -121,6 +147,49 @@ pub(super) fn source(
             (Err(error), _) | (_, Err(error)) => Err(error),
         }
     }))
+}
+
+/// Where the key of hashed fields may be: `MAPIQ_HASH_KEY`, the file `hash_key` in `$CREDENTIALS_DIRECTORY`, and the file
+/// that the configuration names.
+#[derive(Clone)]
+pub(super) struct HashKeySource([Place; 3]);
+
+impl HashKeySource {
+    pub(super) fn new(environment: &Environment, path: Option<PathBuf>, file: PathBuf) -> Self {
+        Self([
+            Place::variable(environment, "MAPIQ_HASH_KEY"),
+            Place::systemd(environment, "hash_key"),
+            Place::KeyOfFile { key: "api.hash_key_file", file, path },
+        ])
+    }
+
+    /// Reads the secret, and derives the key from it.
+    ///
+    /// # Errors
+    ///
+    /// As a sentence, where there is none or it is too short, or a file cannot be read.
+    pub(super) fn read(&self) -> Result<HashKey, String> {
+        const MEND: &str = "make one with `openssl rand -hex 32`, and keep it: with another key the hashes are others";
+        let (secret, place) = first_with_place("hash key", &self.0).map_err(|missing| {
+            format!("an endpoint hashes fields, but there is {missing}: {MEND}")
+        })?;
+        let secret = SecretString::from(secret);
+        let bytes = secret.expose_secret().as_bytes();
+        HashKey::derive(bytes).ok_or_else(|| {
+            format!(
+                "the hash key in {} has {} bytes, and must have {} at least: {MEND}",
+                place.name(),
+                bytes.len(),
+                HashKey::LEAST_SECRET
+            )
+        })
+    }
+}
+
+impl fmt::Debug for HashKeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HashKeySource(…)")
+    }
 }
 
 #[cfg(test)]
@@ -206,6 +275,42 @@ mod tests {
             .expect_err("there is no secret");
         assert!(error.contains(&format!("{path}/client_secret (empty)")), "{error}");
         assert!(error.contains(&format!("{path}/gone (no such file)")), "{error}");
+    }
+
+    #[test]
+    fn a_hash_key_is_found_in_three_places_and_long_enough() {
+        let folder = folder(&[("hash_key", "systemd-systemd-systemd\n"), ("own", "short\n")]);
+        let credentials = folder.path().to_str().expect("the path is UTF-8");
+        let read = |variables: &[(&str, &str)], path: Option<PathBuf>| {
+            HashKeySource::new(&environment(variables), path, "c.toml".into()).read()
+        };
+        let key = |secret: &str| Ok(HashKey::derive(secret.as_bytes()).expect("it is long enough"));
+
+        let systemd = ("CREDENTIALS_DIRECTORY", credentials);
+        assert_eq!(
+            read(&[("MAPIQ_HASH_KEY", "variable-variable"), systemd], None),
+            key("variable-variable")
+        );
+        assert_eq!(read(&[("MAPIQ_HASH_KEY", " "), systemd], None), key("systemd-systemd-systemd"));
+        assert_eq!(read(&[], Some(folder.path().join("hash_key"))), key("systemd-systemd-systemd"));
+        let own = folder.path().join("own");
+        let short = read(&[], Some(own.clone())).expect_err("it is too short");
+        assert!(
+            short.starts_with(&format!(
+                "the hash key in {} has 5 bytes, and must have 16",
+                own.display()
+            )),
+            "{short}"
+        );
+        assert!(!short.contains("short"), "{short}");
+        let missing = read(&[], None).expect_err("there is none");
+        assert!(
+            missing.contains(
+                "no hash key in any of MAPIQ_HASH_KEY (not set), $CREDENTIALS_DIRECTORY/hash_key (the variable is \
+                 not set), api.hash_key_file in c.toml (not set): make one with `openssl rand -hex 32`"
+            ),
+            "{missing}"
+        );
     }
 
     #[test]

@@ -5,22 +5,11 @@ use std::{collections::HashMap, time::Duration};
 use super::{
     pagination,
     reader::{Problem, Section},
+    transforms,
     tree::{Node, Origin},
     values,
 };
-use crate::{
-    api::pagination::Style,
-    limits::Limit,
-    rows::{ColumnType, FieldPath, Transforms},
-    sync::EndpointSettings,
-};
-
-const TYPES: [(&str, ColumnType); 4] = [
-    ("integer", ColumnType::Integer),
-    ("real", ColumnType::Real),
-    ("text", ColumnType::Text),
-    ("boolean", ColumnType::Boolean),
-];
+use crate::{api::pagination::Style, limits::Limit, sync::EndpointSettings};
 
 const WINDOW_KEYS: [&str; 8] =
     ["from_param", "to_param", "field", "back", "ahead", "slice", "format", "end"];
@@ -126,7 +115,7 @@ fn read(endpoint: &mut Section<'_>, default: Limit) -> Option<EndpointSettings> 
         None => Some(Style::None),
     };
     let (limit, group) = read_rate_limit(endpoint, default);
-    let transforms = read_transforms(endpoint);
+    let transforms = transforms::read(endpoint);
     refuse_unsupported(endpoint);
 
     let (name, path) = (name?, path?);
@@ -151,50 +140,7 @@ fn read_rate_limit(endpoint: &mut Section<'_>, default: Limit) -> (Limit, Option
     (limit, group)
 }
 
-fn read_transforms(endpoint: &mut Section<'_>) -> Option<Transforms> {
-    let key = endpoint.required_list("key", r#"["id"]"#, values::field);
-    let exclude = endpoint.list("exclude", values::path).unwrap_or_default();
-    let json = endpoint.list("json", values::field).unwrap_or_default();
-    let types = endpoint.map("types", r#"{ badgeNumber = "text" }"#, |name, node| {
-        Ok((values::field_name(name)?, values::word(node, &TYPES)?))
-    });
-    let key = key?;
-    for (index, (field, origin)) in key.iter().enumerate() {
-        let covers = |(other, _): &&(FieldPath, Origin)| covers(other, field);
-        let problem = if key.iter().take(index).any(|(other, _)| other == field) {
-            Problem::new(format!("names `{field}` twice"), "name it once")
-        } else if let Some((other, _)) = exclude.iter().find(covers) {
-            Problem::new(
-                format!("names `{field}`, which `exclude` drops with `{other}`"),
-                "a key must be stored: take it out of one of the two",
-            )
-        } else if let Some((other, _)) = json.iter().find(covers) {
-            Problem::new(
-                format!("names `{field}`, which `json` keeps as text with `{other}`"),
-                "a key needs a column of its own: take it out of one of the two",
-            )
-        } else {
-            continue;
-        };
-        endpoint.report(origin, "key", problem);
-    }
-    let bare = |paths: Vec<(FieldPath, Origin)>| paths.into_iter().map(|(path, _)| path).collect();
-    Some(Transforms { key: bare(key), exclude: bare(exclude), json: bare(json), types })
-}
-
-/// Whether a path is the other or an object around it.
-fn covers(path: &FieldPath, field: &FieldPath) -> bool {
-    match field.as_str().strip_prefix(path.as_str()) {
-        Some(rest) => rest.is_empty() || rest.starts_with('.'),
-        None => false,
-    }
-}
-
 fn refuse_unsupported(endpoint: &mut Section<'_>) {
-    endpoint.refuse(
-        "hash",
-        Problem::not_supported("leave it out; `exclude` keeps fields from being stored at all"),
-    );
     endpoint.refuse_table(
         "since",
         &SINCE_KEYS,

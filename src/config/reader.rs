@@ -321,14 +321,16 @@ impl<'d> Section<'d> {
     /// Ends the reading: every key that nothing asked for is unknown.
     pub(super) fn finish(self) {
         for Entry { key, key_origin, .. } in &self.table.0 {
-            let help = if self.name == "api" && key == "client_secret" {
-                Some(
-                    "a secret does not belong into this file: set MAPIQ_CLIENT_SECRET, or name a \
-                     file that holds it with `client_secret_file`"
-                        .to_owned(),
+            let elsewhere = |variable: &str| {
+                format!(
+                    "a secret does not belong into this file: set {variable}, or name a file that \
+                     holds it with `{key}_file`"
                 )
-            } else {
-                mend::suggest(key, &self.known)
+            };
+            let help = match (self.name.as_str(), key.as_str()) {
+                ("api", "client_secret") => Some(elsewhere("MAPIQ_CLIENT_SECRET")),
+                ("api", "hash_key") => Some(elsewhere("MAPIQ_HASH_KEY")),
+                _ => mend::suggest(key, &self.known),
             };
             let message = format!("unknown key `{}`", dotted(&self.shown, key));
             self.diagnostics.report(key_origin, message, help);

@@ -6,6 +6,7 @@ use super::{
     FieldPath, PathId, Paths, Transforms, Value,
     hash::RecordHasher,
     json::{self, Kind},
+    keyed::KeyedHasher,
     rewrite,
     tokens::{Token, Tokens},
     trie::{NodeId, Trie},
@@ -23,6 +24,7 @@ pub struct Flattener {
     /// Where the record in hand has the field of each path.
     slots: Vec<Slot>,
     hasher: RecordHasher,
+    keyed: KeyedHasher,
     /// The open objects of the record in hand.
     open: Vec<NodeId>,
     /// The number of the record in hand, from 1.
@@ -88,6 +90,7 @@ impl Flattener {
         let paths = Paths::new(&transforms);
         Self {
             key: transforms.key.clone(),
+            keyed: KeyedHasher::new(transforms.hash_key.clone()),
             trie: Trie::new(transforms),
             slots: vec![Slot { record: 0, index: 0, node: Trie::ROOT }; paths.len()],
             usual_len: paths.len(),
@@ -126,11 +129,29 @@ impl Flattener {
         Ok(Record { fields, hash: self.hasher.finish() })
     }
 
-    /// A record as JSON text without what is excluded: what may be kept of one that cannot be stored.
+    /// A record as JSON text without what is excluded, and hashed where it must be: what may be kept of one that cannot be
+    /// stored.
     pub fn redact(&mut self, record: &RawValue) -> String {
         let mut tokens = Tokens::new(record.get());
         let first = tokens.next().unwrap_or(Token::Null);
-        rewrite::rewrite(first, &mut tokens, &mut self.trie, Trie::ROOT)
+        rewrite::rewrite(first, &mut tokens, &mut self.trie, &mut self.keyed, Trie::ROOT)
+    }
+
+    /// The configuration's paths that no record so far has had, each with its key in the configuration (`exclude`). What
+    /// lies within another path that is excluded or hashed is not looked at.
+    pub fn unmet(&self) -> Vec<(&'static str, &FieldPath)> {
+        let Transforms { exclude, hash, json, types, .. } = self.trie.transforms();
+        let typed = types.iter().map(|(path, _)| ("types", path));
+        [("exclude", exclude), ("hash", hash), ("json", json)]
+            .into_iter()
+            .flat_map(|(name, paths)| paths.iter().map(move |path| (name, path)))
+            .chain(typed)
+            .filter(|(_, path)| !self.trie.has_met(path.as_str()))
+            .filter(|(_, path)| {
+                let mut gone = exclude.iter().chain(hash);
+                !gone.any(|above| above != *path && above.covers(path))
+            })
+            .collect()
     }
 
     fn fields<'a>(&mut self, record: &'a RawValue) -> Result<Vec<(PathId, Value<'a>)>, Reject> {
@@ -150,7 +171,7 @@ impl Flattener {
                         return Err(Reject::NameNotUnicode(key.text().to_owned()));
                     };
                     node = self.trie.child(object, &name);
-                    if self.trie.node(node).is_excluded {
+                    if self.trie.node(node).is_excluded() {
                         tokens.skip_value();
                     } else if self.trie.meet(node, self.record) {
                         self.forget(node, &mut fields);
@@ -162,13 +183,19 @@ impl Flattener {
                     self.open.pop();
                     continue;
                 }
+                first if self.trie.node(node).is_hashed() => {
+                    match self.hashed(first, &mut tokens, node) {
+                        Some(hash) => Value::Text(hash.into()),
+                        None => continue,
+                    }
+                }
                 Token::ObjectStart
-                    if self.open.len() < MAX_DEPTH && !self.trie.node(node).is_json =>
+                    if self.open.len() < MAX_DEPTH && !self.trie.node(node).is_json() =>
                 {
                     self.open.push(node);
                     continue;
                 }
-                first if self.trie.node(node).is_json => self.json_text(first, &mut tokens, node),
+                first if self.trie.node(node).is_json() => self.json_text(first, &mut tokens, node),
                 Token::ObjectStart | Token::ArrayStart => self.json_text(token, &mut tokens, node),
                 Token::Boolean(value) => Value::Boolean(value),
                 Token::Number(number) => Value::number(number),
@@ -184,13 +211,26 @@ impl Flattener {
         Ok(fields)
     }
 
+    /// The hash of a value. One that is no scalar makes no key, not even by its hash.
+    fn hashed<'a>(
+        &mut self,
+        first: Token<'a>,
+        tokens: &mut Tokens<'a>,
+        node: NodeId,
+    ) -> Option<String> {
+        let hash = rewrite::hash(first, tokens, &mut self.trie, &mut self.keyed, node);
+        let is_scalar = !matches!(first, Token::ObjectStart | Token::ArrayStart);
+        let is_key = self.trie.node(node).path.is_some_and(|id| id.index() < self.key.len());
+        hash.filter(|_| is_scalar || !is_key)
+    }
+
     fn json_text<'a>(
         &mut self,
         first: Token<'a>,
         tokens: &mut Tokens<'a>,
         node: NodeId,
     ) -> Value<'a> {
-        let text = rewrite::rewrite(first, tokens, &mut self.trie, node);
+        let text = rewrite::rewrite(first, tokens, &mut self.trie, &mut self.keyed, node);
         Value::Json { text, kind: rewrite::kind(first) }
     }
 

@@ -87,6 +87,14 @@ impl RecordHasher {
         *half
     }
 
+    /// Gives the bytes of one value, which JSON text spells, to a function; no field may have been added.
+    pub(crate) fn with_canonical<T>(&mut self, text: &str, take: impl FnOnce(&[u8]) -> T) -> T {
+        self.json(text);
+        let taken = take(&self.buffer);
+        self.buffer.clear();
+        taken
+    }
+
     fn number(&mut self, token: &str) {
         let start = self.buffer.len();
         self.buffer.extend_from_slice(&[tag::NUMBER, 0, 0, 0, 0]);

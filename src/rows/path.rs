@@ -24,6 +24,14 @@ impl FieldPath {
         self.0.contains("[]")
     }
 
+    /// Whether a field lies at this path or within what lies there.
+    pub fn covers(&self, field: &Self) -> bool {
+        field
+            .0
+            .strip_prefix(&self.0)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with("[]"))
+    }
+
     /// Finds the value at this path; the longest key that matches wins, and of a key that is sent twice the last one.
     pub fn resolve<'a>(&self, value: &'a RawValue) -> Option<&'a RawValue> {
         self.resolve_in(&json::members(value)?)
@@ -95,6 +103,21 @@ mod tests {
     #[test]
     fn of_a_key_sent_twice_the_last_one_counts() {
         assert_eq!(resolved("a", r#"{"a":1,"a":2}"#), Some("2"));
+    }
+
+    #[test]
+    fn a_path_covers_what_lies_within_it() {
+        let covers = |one: &str, other: &str| {
+            let path = |text: &str| text.parse::<FieldPath>().expect("the test's path is valid");
+            path(one).covers(&path(other))
+        };
+        assert!(
+            covers("a", "a")
+                && covers("a", "a.b")
+                && covers("a", "a[].b")
+                && covers("a[]", "a[][]")
+        );
+        assert!(!covers("a.b", "a") && !covers("a", "ab") && !covers("a[]", "a.b"));
     }
 
     #[test]

@@ -102,9 +102,14 @@ impl Transforms {
         names_field(&self.exclude, dotted)
     }
 
-    /// Whether a field within the object or array of this dotted name is never stored; the record itself has none.
-    pub(crate) fn excludes_within(&self, dotted: &str) -> bool {
-        self.exclude.iter().any(|path| {
+    /// Whether the field of this dotted name is stored as a hash.
+    pub(crate) fn hashes(&self, dotted: &str) -> bool {
+        names_field(&self.hash, dotted)
+    }
+
+    /// Whether a field within the object or array of this dotted name is left out or hashed; the record itself is neither.
+    pub(crate) fn reaches_within(&self, dotted: &str) -> bool {
+        self.exclude.iter().chain(&self.hash).any(|path| {
             path.as_str().strip_prefix(dotted).is_some_and(|rest| {
                 dotted.is_empty() || rest.starts_with('.') || rest.starts_with("[]")
             })

@@ -1,39 +1,48 @@
-//! Values kept as JSON text: without white space, and without what is excluded.
+//! Values kept as JSON text: without white space and what is excluded, and with hashes in the place of what is hashed.
 
 use super::{
     json::Kind,
+    keyed::KeyedHasher,
     tokens::{Token, Tokens},
     trie::{NodeId, Trie},
 };
 
 /// An open array or object of the text that is written.
 enum Open {
-    /// An array, with the node of its elements where something within them is excluded.
+    /// An array, with the node of its elements where something of them is excluded or hashed.
     Array(Option<NodeId>),
-    /// An object, with its node where something within it is excluded.
+    /// An object, with its node where something within it is.
     Object(Option<NodeId>),
 }
 
 /// Writes the value that starts with `first`, a token that is no end and no key, and whose other tokens come next;
-/// the order of keys and the spelling of numbers and strings stay.
+/// the order of keys and the spelling of numbers and strings stay. The value itself is neither excluded nor hashed.
 pub(crate) fn rewrite<'a>(
     first: Token<'a>,
     tokens: &mut Tokens<'a>,
     trie: &mut Trie,
+    hasher: &mut KeyedHasher,
     node: NodeId,
 ) -> String {
     let mut text = String::new();
     let mut open: Vec<Open> = Vec::new();
-    // The node of the value that comes next, where something within it is excluded.
-    let mut next_node = reaching(trie, Some(node));
+    // The node of the value that comes next, where it is hashed or something within it is excluded or hashed.
+    let mut next_node = Some(node).filter(|node| trie.node(*node).reaches_within);
     let mut next_token = Some(first);
     while let Some(token) = next_token {
+        let is_outermost = open.is_empty();
         match token {
+            // Null stays null: nobody is behind it.
+            _ if !is_outermost && is_value(token) && is_hashed(trie, next_node) => {
+                let hash =
+                    next_node.take().and_then(|node| hash(token, tokens, trie, hasher, node));
+                write_scalar(&mut text, &hash.map_or("null".into(), |hash| format!("\"{hash}\"")));
+            }
             Token::Key(key) => {
                 if let Some(Open::Object(Some(object))) = open.last() {
                     // A key that is no Unicode text cannot be one of the configuration's.
                     let member = key.decode().map(|key| trie.child(*object, &key));
-                    if member.is_some_and(|member| trie.node(member).is_excluded) {
+                    if member.is_some_and(|member| trie.node(member).is_excluded()) {
                         tokens.skip_value();
                         next_token = tokens.next();
                         continue;
@@ -53,7 +62,7 @@ pub(crate) fn rewrite<'a>(
                 separate(&mut text);
                 text.push('[');
                 let elements = next_node.take().map(|array| trie.elements(array));
-                if elements.is_some_and(|elements| trie.node(elements).is_excluded) {
+                if elements.is_some_and(|elements| trie.node(elements).is_excluded()) {
                     skip_elements(tokens);
                     text.push(']');
                 } else {
@@ -96,9 +105,31 @@ pub(crate) fn kind(first: Token<'_>) -> Kind {
     }
 }
 
-/// The node, if something within it is excluded: where nothing is, no nodes need to be found.
+/// The hash of the value that starts with `first` and whose other tokens come next, without what is excluded in it.
+pub(crate) fn hash<'a>(
+    first: Token<'a>,
+    tokens: &mut Tokens<'a>,
+    trie: &mut Trie,
+    hasher: &mut KeyedHasher,
+    node: NodeId,
+) -> Option<String> {
+    // Calls itself only where the configuration hashes something within what it hashes, which has an end.
+    let text = rewrite(first, tokens, trie, hasher, node);
+    hasher.hash(&text)
+}
+
+/// Whether a value other than null starts with this token.
+fn is_value(token: Token<'_>) -> bool {
+    !matches!(token, Token::Key(_) | Token::Null | Token::ObjectEnd | Token::ArrayEnd)
+}
+
+fn is_hashed(trie: &Trie, node: Option<NodeId>) -> bool {
+    node.is_some_and(|node| trie.node(node).is_hashed())
+}
+
+/// The node, if it is hashed or something within it is excluded or hashed: elsewhere no nodes need to be found.
 fn reaching(trie: &Trie, node: Option<NodeId>) -> Option<NodeId> {
-    node.filter(|node| trie.node(*node).excludes_within)
+    node.filter(|node| trie.node(*node).reaches_within || trie.node(*node).is_hashed())
 }
 
 /// Passes over the rest of an array whose start was read.
@@ -131,20 +162,63 @@ fn separate(text: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Transforms, *};
+    use super::{
+        super::{HashKey, Transforms},
+        *,
+    };
 
     fn rewritten(text: &str, exclude: &[&str]) -> String {
+        transformed(text, exclude, &[])
+    }
+
+    fn transformed(text: &str, exclude: &[&str], hash: &[&str]) -> String {
         let path = |path: &&str| path.parse().expect("the test's path is valid");
         let mut trie = Trie::new(Transforms {
             exclude: exclude.iter().map(path).collect(),
+            hash: hash.iter().map(path).collect(),
+            hash_key: HashKey::derive(SECRET),
             ..Transforms::default()
         });
         let node = trie.child(Trie::ROOT, "a");
         let mut tokens = Tokens::new(text);
         let first = tokens.next().expect("the test's text is not empty");
-        let text = rewrite(first, &mut tokens, &mut trie, node);
+        let mut hasher = KeyedHasher::new(HashKey::derive(SECRET));
+        let text = rewrite(first, &mut tokens, &mut trie, &mut hasher, node);
         assert_eq!(tokens.next(), None, "the whole value is read");
         text
+    }
+
+    const SECRET: &[u8] = b"0123456789abcdef";
+
+    /// The hash that takes a value's place.
+    fn hashed(value: &str) -> String {
+        let hash = KeyedHasher::new(HashKey::derive(SECRET)).hash(value);
+        format!("\"{}\"", hash.expect("the secret is long enough"))
+    }
+
+    #[test]
+    fn hashes_take_the_place_of_values_at_any_depth() {
+        let text = r#"[{"b":"x","c":"x"},{"b":null},{"b":[1.0,{"d":2}]},["x",null,[3]],"x"]"#;
+        let (x, array) = (hashed("\"x\""), hashed("[1,{\"d\":2}]"));
+        assert_eq!(
+            transformed(text, &[], &["a[].b"]),
+            format!(r#"[{{"b":{x},"c":"x"}},{{"b":null}},{{"b":{array}}},["x",null,[3]],"x"]"#)
+        );
+        assert_eq!(
+            transformed(text, &["a[].b[].d"], &["a[].b", "a[][]"]),
+            format!(
+                r#"[{{"b":{x},"c":"x"}},{{"b":null}},{{"b":{}}},[{x},null,{}],"x"]"#,
+                hashed("[1,{}]"),
+                hashed("[3]")
+            )
+        );
+        assert_eq!(transformed(r#"["x",null]"#, &[], &["a[]"]), format!("[{x},null]"));
+        assert_eq!(transformed("\"x\"", &[], &["a"]), "\"x\"");
+    }
+
+    #[test]
+    fn what_is_excluded_is_not_hashed() {
+        assert_eq!(transformed(r#"{"b":1,"c":2}"#, &["a.b"], &["a.b"]), r#"{"c":2}"#);
     }
 
     #[test]

@@ -32,11 +32,33 @@ pub(crate) struct Node {
     met_in: u64,
     /// The path of the field here, once there was one; a key part has its path from the start.
     pub(crate) path: Option<PathId>,
-    pub(crate) is_excluded: bool,
-    /// Whether something within is excluded.
-    pub(crate) excludes_within: bool,
-    pub(crate) is_json: bool,
+    treatment: Treatment,
+    /// Whether something within is excluded or hashed.
+    pub(crate) reaches_within: bool,
     pub(crate) declared_type: Option<ColumnType>,
+}
+
+/// What becomes of the value at a node; of two that are asked for, the one that tells less.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Treatment {
+    Plain,
+    Json,
+    Hashed,
+    Excluded,
+}
+
+impl Node {
+    pub(crate) fn is_excluded(&self) -> bool {
+        self.treatment == Treatment::Excluded
+    }
+
+    pub(crate) fn is_hashed(&self) -> bool {
+        self.treatment == Treatment::Hashed
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.treatment == Treatment::Json
+    }
 }
 
 impl Trie {
@@ -119,6 +141,16 @@ impl Trie {
         keys
     }
 
+    /// Whether a key of this dotted name was met.
+    pub(crate) fn has_met(&self, dotted: &str) -> bool {
+        self.nodes.iter().any(|node| *node.dotted == *dotted)
+    }
+
+    /// What the configuration says.
+    pub(crate) fn transforms(&self) -> &Transforms {
+        &self.transforms
+    }
+
     /// The keys from the root joined by dots.
     pub(crate) fn dotted(&self, id: NodeId) -> &str {
         &self.node(id).dotted
@@ -134,6 +166,13 @@ impl Trie {
         let id = NodeId(self.nodes.len());
         let transforms = &self.transforms;
         let key_part = transforms.key_part(&dotted).and_then(|part| u32::try_from(part).ok());
+        let treatment = match (transforms.hashes(&dotted), transforms.keeps_as_json(&dotted)) {
+            _ if transforms.excludes(&dotted) => Treatment::Excluded,
+            (true, _) if transforms.hash_key.is_none() => Treatment::Excluded,
+            (true, _) => Treatment::Hashed,
+            (false, true) => Treatment::Json,
+            (false, false) => Treatment::Plain,
+        };
         self.nodes.push(Node {
             parent,
             key: key.into(),
@@ -142,9 +181,8 @@ impl Trie {
             followed_by: Self::ROOT,
             met_in: 0,
             path: key_part.map(PathId),
-            is_excluded: transforms.excludes(&dotted),
-            excludes_within: transforms.excludes_within(&dotted),
-            is_json: transforms.keeps_as_json(&dotted),
+            treatment,
+            reaches_within: transforms.reaches_within(&dotted),
             declared_type: transforms.declared_type(&dotted),
             dotted: dotted.into(),
         });
@@ -189,9 +227,9 @@ mod tests {
         let elements = trie.elements(a);
         let b = trie.child(elements, "b");
         let elements = trie.elements(b);
-        assert!(trie.node(elements).excludes_within);
+        assert!(trie.node(elements).reaches_within);
         let c = trie.child(elements, "c");
-        assert!(trie.node(c).is_excluded && !trie.node(b).is_excluded);
+        assert!(trie.node(c).is_excluded() && !trie.node(b).is_excluded());
         let literal = trie.child(Trie::ROOT, "a[].b");
         assert_eq!(trie.dotted(literal), trie.dotted(b));
         assert_ne!(literal, b);

@@ -1,7 +1,10 @@
 //! Every statement that makes or changes a data table.
 
+mod removal;
+
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteArguments};
 
+pub(super) use self::removal::{drop_column, forget_samples, put_triggers_back, take_triggers};
 use super::{
     schema::{Column, Table},
     statements::{self, quoted},

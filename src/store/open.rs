@@ -34,14 +34,16 @@ const MARK: usize = 68;
 const HEADER: u64 = 72;
 
 /// The bookkeeping tables' migrations, in order; a released one never changes.
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "bookkeeping", include_str!("../../migrations/0001_bookkeeping.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "bookkeeping", include_str!("../../migrations/0001_bookkeeping.sql")),
+    (4, "privacy", include_str!("../../migrations/0004_privacy.sql")),
+];
 
 const MIGRATIONS_TABLE: &str = "_sync_migrations";
 
 /// How long a statement waits for another process's transaction. A page's transaction takes milliseconds, a column's
 /// rebuild in a large table some seconds.
-const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Statements kept prepared: a few dozen texts a table, since the last statement of a page holds fewer rows.
 const STATEMENT_CACHE: usize = 256;

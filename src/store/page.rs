@@ -53,7 +53,6 @@ async fn reject(
     now: &str,
 ) -> Result<(), sqlx::Error> {
     for reject in page.rejects {
-        let digest = blake3::hash(format!("{}\0{}", reject.reason, reject.record).as_bytes());
         sqlx::query(
             "INSERT INTO _sync_rejects (endpoint, reason, record, digest, first_seen_at, last_seen_at, run_id) VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6) \
              ON CONFLICT (endpoint, digest) DO UPDATE SET last_seen_at = excluded.last_seen_at, run_id = excluded.run_id",
@@ -61,13 +60,18 @@ async fn reject(
         .bind(page.endpoint)
         .bind(&reject.reason)
         .bind(&reject.record)
-        .bind(digest.as_bytes().to_vec())
+        .bind(reject_digest(&reject.reason, &reject.record))
         .bind(now)
         .bind(page.run.0)
         .execute(&mut *connection)
         .await?;
     }
     Ok(())
+}
+
+/// Tells a reject from the endpoint's others.
+pub(super) fn reject_digest(reason: &str, record: &str) -> Vec<u8> {
+    blake3::hash(format!("{reason}\0{record}").as_bytes()).as_bytes().to_vec()
 }
 
 async fn count(

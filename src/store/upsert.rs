@@ -65,7 +65,9 @@ pub(super) async fn upsert(
                     continue;
                 }
                 Some(stored) => {
-                    if stored.run == stamp.run {
+                    // A row without a hash was changed by this run, but not by a record.
+                    let was_written = stored.hash.iter().any(|byte| *byte != 0);
+                    if stored.run == stamp.run && was_written {
                         counts.conflicting += 1;
                     }
                     counts.changed += 1;

@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use super::EndpointSettings;
-use crate::{api::pagination::Style, rows::FieldPath, store::Bounds};
+use crate::{
+    api::pagination::Style,
+    rows::{FieldPath, HashKey},
+    store::Bounds,
+};
 
 /// The slices of a sweep: without a window the whole endpoint is one snapshot.
 pub(super) fn slices(_endpoint: &EndpointSettings) -> Vec<Bounds> {
@@ -35,6 +39,9 @@ pub(super) fn fingerprint(endpoint: &EndpointSettings) -> String {
         "records": endpoint.records.as_ref().map(ToString::to_string),
         "pagination": pagination,
         "exclude": paths(&transforms.exclude),
+        "hash": paths(&transforms.hash),
+        // Not the key, but what tells it from others.
+        "hash key": transforms.hash_key.as_ref().map(HashKey::check),
         "json": paths(&transforms.json),
         "types": types,
     })

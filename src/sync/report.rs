@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::error::EndpointError;
 use crate::{
     api::classify::Problem,
-    store::{Effort, RowCounts, RunId, RunResult, StoreError},
+    store::{Effort, RowCounts, RunId, RunResult, Scrubbed, StoreError},
 };
 
 /// What happens in a run, for those who watch it.
@@ -24,6 +24,13 @@ pub enum Event<'a> {
         endpoint: &'a str,
         /// Why.
         reason: StartOver<'a>,
+    },
+    /// What the configuration has come to exclude or to hash is removed from what is stored.
+    Scrubbed {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// What was removed.
+        scrubbed: &'a Scrubbed,
     },
     /// A page is stored.
     PageStored {
@@ -68,6 +75,7 @@ impl Event<'_> {
         match self {
             Self::Resumed { endpoint, .. }
             | Self::StartsOver { endpoint, .. }
+            | Self::Scrubbed { endpoint, .. }
             | Self::PageStored { endpoint, .. }
             | Self::Waiting { endpoint, .. }
             | Self::Refused { endpoint, .. } => endpoint,

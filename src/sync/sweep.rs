@@ -1,6 +1,7 @@
 //! Sweeps one endpoint: takes up what an earlier run has left, or starts anew, and reads slice after slice.
 
 mod pages;
+mod privacy;
 
 use tokio_util::sync::CancellationToken;
 
@@ -64,11 +65,15 @@ struct Sweeper<'s> {
 
 impl Sweeper<'_> {
     async fn run(&mut self) -> Result<(), Halt> {
+        self.scrub().await?;
         self.shared.store.ensure_table(&self.endpoint.name, self.flattener.paths()).await?;
         loop {
             let sweep = self.open().await?;
             match self.slices(&sweep).await? {
-                Swept::Complete => return Ok(()),
+                Swept::Complete => {
+                    self.tell_unmet(&sweep);
+                    return Ok(());
+                }
                 // Only the first page can be asked for again. What is asked for then is no checkpoint of an earlier run, so
                 // this happens once.
                 Swept::Stale(stale) => self.starts_over(match &stale {

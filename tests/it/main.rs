@@ -8,6 +8,7 @@ mod daemon;
 mod listing;
 mod paging;
 mod pauses;
+mod privacy;
 mod progress;
 mod resume;
 mod signals;

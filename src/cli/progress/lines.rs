@@ -41,6 +41,9 @@ fn line(event: &Event<'_>, width: usize) -> Option<String> {
             (endpoint, format!("goes on after {} that {stored} already", counted(*pages, "page")))
         }
         Event::StartsOver { endpoint, reason } => (endpoint, format!("starts over: {reason}")),
+        Event::Scrubbed { endpoint, scrubbed } => {
+            (endpoint, format!("removed from what is stored: {scrubbed}"))
+        }
         Event::PageStored { endpoint, page, records, read: (read, total), rows } => {
             let read = match total {
                 Some(total) => format!("{} of {}", thousands(*read), counted(*total, "record")),

@@ -1,6 +1,7 @@
 use super::*;
 use crate::rows::{ColumnType, SqlValue};
 
+mod private;
 mod properties;
 
 fn path(text: &str) -> FieldPath {

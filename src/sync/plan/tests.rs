@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     limits::Limit,
-    rows::{ColumnType, Transforms},
+    rows::{ColumnType, HashKey, Transforms},
 };
 
 fn path(text: &str) -> FieldPath {
@@ -27,6 +27,8 @@ fn endpoint() -> EndpointSettings {
         transforms: Transforms {
             key: vec![path("id")],
             exclude: vec![path("plate")],
+            hash: vec![path("email")],
+            hash_key: HashKey::derive(b"0123456789abcdef"),
             json: vec![path("attributes")],
             types: vec![(path("badge"), ColumnType::Text)],
         },
@@ -53,7 +55,7 @@ fn the_same_settings_have_the_same_fingerprint() {
 #[test]
 fn what_is_asked_and_what_is_stored_of_it_are_told_apart_by_name() {
     type Change = fn(&mut EndpointSettings);
-    let changes: [(&str, Change); 14] = [
+    let changes: [(&str, Change); 16] = [
         ("path", |settings| settings.path.push('s')),
         ("params", |settings| settings.params.clear()),
         ("params", |settings| settings.params.push(("a".into(), "b".into()))),
@@ -76,6 +78,10 @@ fn what_is_asked_and_what_is_stored_of_it_are_told_apart_by_name() {
         ("pagination", |settings| settings.pagination = Style::Link),
         ("key", |settings| settings.transforms.key.push(path("day"))),
         ("exclude", |settings| settings.transforms.exclude.clear()),
+        ("hash", |settings| settings.transforms.hash.clear()),
+        ("hash key", |settings| {
+            settings.transforms.hash_key = HashKey::derive(b"0123456789abcdeg");
+        }),
         ("json", |settings| settings.transforms.json.clear()),
         ("types", |settings| settings.transforms.types.clear()),
     ];
@@ -103,6 +109,6 @@ fn how_fast_it_is_asked_starts_nothing_over() {
 fn a_fingerprint_that_cannot_be_read_differs_in_everything() {
     let now = fingerprint(&endpoint());
     for before in ["", "null", "{}", "{\"path\":"] {
-        assert_eq!(differences(before, &now).len(), 8, "{before}");
+        assert_eq!(differences(before, &now).len(), 10, "{before}");
     }
 }

@@ -1,0 +1,76 @@
+//! Makes sure that removed values are in no free space of the file and not in its log.
+
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+
+use crate::store::{Store, StoreError, error::Doing, open::BUSY_TIMEOUT};
+
+const ERASE: &str = "erase removed values from the file";
+
+/// How long readers are waited for: meanwhile no other process writes. Who reads longer is waited for by the next run.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What became of removed values in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Erasure {
+    /// There were none.
+    NotDue,
+    /// They are gone.
+    Done,
+    /// They are still in the file or its log, since another program reads an earlier state of it.
+    Waiting,
+}
+
+impl Store {
+    /// Writes the file anew where values were removed from it, and empties its log.
+    ///
+    /// What is left undone, even by a crash, is taken up by the next call.
+    ///
+    /// # Errors
+    /// Where there is no room for a second copy of the file's content, or the file cannot be written.
+    pub async fn erase(&self) -> Result<Erasure, StoreError> {
+        let mut writer = self.writer.lock().await;
+        writer.recover().await?;
+        erase(&mut writer.connection).await.doing(ERASE)
+    }
+}
+
+async fn erase(connection: &mut SqliteConnection) -> Result<Erasure, sqlx::Error> {
+    let step: Option<String> = sqlx::query_scalar("SELECT step FROM _sync_erasure")
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(step) = step else { return Ok(Erasure::NotDue) };
+    if step == "vacuum" {
+        // Zeroing what is deleted (`PRAGMA secure_delete`) is not enough: a page that was split keeps copies of what has
+        // moved. Row ids stay in every table with an index, as those with a key are.
+        sqlx::query("VACUUM").execute(&mut *connection).await?;
+        sqlx::query("UPDATE _sync_erasure SET step = 'truncate'").execute(&mut *connection).await?;
+    }
+    wait_for(connection, PATIENCE).await?;
+    let checkpoint =
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *connection).await;
+    wait_for(connection, BUSY_TIMEOUT).await?;
+    let is_busy: i64 = checkpoint?.try_get(0)?;
+    if is_busy != 0 {
+        return Ok(Erasure::Waiting);
+    }
+    sqlx::query("DELETE FROM _sync_erasure").execute(connection).await?;
+    Ok(Erasure::Done)
+}
+
+/// Notes that removed values may still be in the file.
+pub(super) async fn note(connection: &mut SqliteConnection, now: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM _sync_erasure").execute(&mut *connection).await?;
+    sqlx::query("INSERT INTO _sync_erasure (step, since) VALUES ('vacuum', ?)")
+        .bind(now)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn wait_for(connection: &mut SqliteConnection, length: Duration) -> Result<(), sqlx::Error> {
+    let pragma = AssertSqlSafe(format!("PRAGMA busy_timeout = {}", length.as_millis()));
+    sqlx::query(pragma).execute(connection).await?;
+    Ok(())
+}
