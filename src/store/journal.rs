@@ -235,7 +235,8 @@ impl Store {
         Ok(())
     }
 
-    /// The endpoints whose last run a limit has paused, and whose sweep is still open.
+    /// The endpoints with an open sweep whose last run with it was paused by a limit. A run that only found the endpoint
+    /// locked had no sweep.
     ///
     /// # Errors
     /// Where the journal cannot be read, or the database's file is no longer there.
@@ -246,7 +247,7 @@ impl Store {
         let rows = sqlx::query(
             "SELECT e.endpoint, r.job FROM _sync_sweeps AS s \
              JOIN _sync_endpoint_runs AS e ON e.endpoint = s.endpoint \
-             AND e.run_id = (SELECT max(last.run_id) FROM _sync_endpoint_runs AS last WHERE last.endpoint = s.endpoint) \
+             AND e.run_id = (SELECT max(last.run_id) FROM _sync_endpoint_runs AS last WHERE last.endpoint = s.endpoint AND last.sweep_id = s.sweep_id) \
              JOIN _sync_runs AS r ON r.run_id = e.run_id \
              WHERE s.finished_at IS NULL AND e.not_before_at IS NOT NULL ORDER BY e.endpoint",
         )

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use super::{USERS, one_user, started, wait_for_log, wait_for_runs};
 use crate::{
     listing::{Gate, endpoint, page, whole},
-    support::{Api, Running, Sandbox, wait_until},
+    support::{Answer, Api, Running, Sandbox, wait_until},
 };
 
 const GONE: &str = "was deleted, moved or replaced while it was in use";
@@ -174,6 +174,7 @@ fn a_database_that_is_deleted_after_the_last_page_is_told_too() {
     let api = Api::serve(move |asked| {
         if asked.path == "/rooms" {
             held.pass();
+            return Answer::status(400, "{}");
         }
         page(asked, 1)
     });

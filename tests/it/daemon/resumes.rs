@@ -292,6 +292,27 @@ fn what_another_process_has_finished_meanwhile_is_not_begun_anew() {
 }
 
 #[test]
+fn a_process_that_has_found_the_endpoint_locked_keeps_it_from_nothing() {
+    let gate = Gate::new();
+    let held = Arc::clone(&gate);
+    let refuse = refusing(1, 1);
+    let api = Api::serve(move |asked| {
+        if asked.path == "/users" && asked.number("page") == 1 {
+            held.pass();
+        }
+        refuse(asked)
+    });
+    let mut sandbox = sandbox(&api, "");
+    let (daemon, _manager) = started(&mut sandbox);
+    wait_until("the users are asked for", || api.asked_for("/users").len() == 1);
+    sandbox.run(&["--run-now"]).expect_status(75).expect_stderr("another process");
+    gate.open();
+    wait_for_users(&sandbox);
+    assert_eq!(sandbox.lines(RUNS).last().map(String::as_str), Some("all|resume|ok|users|ok|2"));
+    stopped(daemon);
+}
+
+#[test]
 fn a_pause_that_was_prolonged_meanwhile_is_obeyed_without_a_run() {
     let api = Api::serve(refusing(1, 1));
     let mut sandbox = sandbox(&api, "");
