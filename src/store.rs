@@ -5,6 +5,7 @@
 mod columns;
 mod ddl;
 mod error;
+mod files;
 mod journal;
 mod ledger;
 mod lock;
@@ -19,21 +20,17 @@ mod sweeps;
 mod upsert;
 mod writer;
 
-use std::{
-    fs,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::sync::Mutex;
 
 use self::writer::Writer;
 pub use self::{
     error::{Cause, StoreError},
-    journal::{Effort, EndpointEnd, RunId, RunResult, Trigger},
-    ledger::{Asker, Reservation, Reserved, TOKEN_GROUP},
+    journal::{Effort, EndpointEnd, PausedEndpoint, RunId, RunResult, Trigger},
+    ledger::{Asker, Reservation, Reserved, Settlement, TOKEN_GROUP},
     lock::FileLock,
+    pauses::AskedPause,
     query::{Grid, query},
     scrub::{Scrubbed, erase::Erasure},
     sweeps::{Bounds, Origin, Slice, Sweep, SweepId},
@@ -58,8 +55,6 @@ pub struct Store {
     writer: Arc<Mutex<Writer>>,
     clock: Clock,
     settings: Arc<Settings>,
-    /// The file's device and inode, as opened.
-    file: (u64, u64),
 }
 
 /// A page to store, with the checkpoint that says so.
@@ -147,20 +142,10 @@ impl Store {
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, StoreError> {
         let settings = Arc::new(settings);
         let connection = open::open(&settings).await?;
-        let file = identity(&settings.path)?;
         let mut writer = Writer::new(connection, Arc::clone(&settings));
         pauses::rebase(&mut writer, clock.now(), clock.boot_id()).await?;
-        Ok(Self { writer: Arc::new(Mutex::new(writer)), clock, settings, file })
-    }
-
-    /// Makes sure that the file is still where others look for it: one that was deleted SQLite goes on writing to.
-    fn make_sure_it_is_there(&self) -> Result<(), StoreError> {
-        let path = &self.settings.path;
-        if identity(path).is_ok_and(|file| file == self.file) {
-            Ok(())
-        } else {
-            Err(StoreError::Gone { path: path.clone() })
-        }
+        writer.opened()?;
+        Ok(Self { writer: Arc::new(Mutex::new(writer)), clock, settings })
     }
 
     /// Closes the database, once every clone but this one is gone.
@@ -197,13 +182,8 @@ impl Store {
     /// Where the page cannot be stored; then nothing of it is.
     pub async fn commit_page(&self, page: &Page<'_>) -> Result<RowCounts, StoreError> {
         let mut writer = self.writer.lock().await;
+        writer.make_sure_it_is_there()?;
         let now = format_utc(self.clock.now().wall);
         page::commit(&mut writer, page, &now).await
     }
-}
-
-/// Tells a file from another one that has taken its place.
-fn identity(path: &Path) -> Result<(u64, u64), StoreError> {
-    let metadata = fs::metadata(path).map_err(|_| StoreError::Gone { path: path.to_owned() })?;
-    Ok((metadata.dev(), metadata.ino()))
 }

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod error;
+mod paused;
 mod plan;
 mod report;
 mod runner;
@@ -12,7 +13,10 @@ use std::time::Duration;
 
 pub use self::{
     error::{EndpointError, FailureClass},
-    report::{Ending, EndpointReport, Event, JobReport, Pause, StartOver, Wait, seconds},
+    paused::Resumable,
+    report::{
+        Ending, EndpointReport, Event, JobReport, NotBefore, Pause, StartOver, Wait, seconds,
+    },
     runner::{Runner, chain},
     shared::Watcher,
 };

@@ -6,10 +6,10 @@ use std::{
     io::{self, IsTerminal},
 };
 
-use tracing::{Subscriber, warn};
+use tracing::{Level, Metadata, Subscriber, level_filters::LevelFilter, warn};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
-    filter::ParseError,
+    filter::{FilterFn, ParseError},
     fmt::{self, MakeWriter},
     layer::SubscriberExt,
     util::{SubscriberInitExt, TryInitError},
@@ -85,6 +85,15 @@ fn filter(rust_log: Option<&OsStr>, verbosity: Verbosity) -> (EnvFilter, Option<
     }
 }
 
+/// Whether an event may be logged at all, whatever `RUST_LOG` asks for.
+///
+/// At its most talkative level a library may log what it sends and receives, with the token and people's data; this program
+/// never does.
+fn tells_no_data(metadata: &Metadata<'_>) -> bool {
+    let ours = metadata.target().split("::").next() == Some(env!("CARGO_CRATE_NAME"));
+    ours || *metadata.level() <= Level::DEBUG
+}
+
 fn in_colour(terminal: bool, no_color: Option<&OsStr>) -> bool {
     terminal && no_color.is_none_or(OsStr::is_empty)
 }
@@ -102,16 +111,17 @@ where
     let lines = fmt::layer().with_writer(writer).with_ansi(colour).log_internal_errors(false);
     let lines: Box<dyn Layer<_> + Send + Sync> = match format {
         LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
     };
-    Registry::default().with(filter).with(lines)
+    let discreet = FilterFn::new(tells_no_data).with_max_level_hint(LevelFilter::TRACE);
+    Registry::default().with(filter).with(discreet).with(lines)
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use tracing::{debug, info};
+    use tracing::{debug, info, trace};
 
     use super::*;
 
@@ -157,6 +167,24 @@ mod tests {
     fn rust_log_decides_where_it_can_be_read() {
         let text = logged(LogFormat::Text, false, Some("mapiq_sync=debug"));
         assert!(text.contains("detail") && !text.contains("trouble"), "{text}");
+    }
+
+    #[test]
+    fn at_its_most_talkative_a_library_is_not_heard() {
+        let page = Page::default();
+        let writer = page.clone();
+        let (filter, _) = filter(Some(OsStr::new("trace,hyper=trace")), Verbosity::Doings);
+        let subscriber = subscriber(LogFormat::Text, false, filter, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            trace!(target: "hyper::proto", "every byte");
+            trace!(target: "mapiq_sync_of_another", "every row");
+            debug!(target: "hyper::proto", "some words");
+            trace!("our own");
+        });
+        let bytes = page.0.lock().expect("no writer panics").clone();
+        let text = String::from_utf8(bytes).expect("logs are UTF-8");
+        assert!(text.contains("some words") && text.contains("our own"), "{text}");
+        assert!(!text.contains("every"), "{text}");
     }
 
     #[test]

@@ -4,17 +4,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::{ExitStatus, fail_app};
 use crate::{
-    app::{App, logging_watcher},
+    app::{self, App},
     config::Config,
 };
 
 /// Serves until a signal; being stopped by one is its regular end.
 pub(super) async fn run(config: Config, stop: &CancellationToken) -> ExitStatus {
-    let app = match App::build(config, logging_watcher()).await {
+    let (watcher, paused) = app::watcher();
+    let app = match App::build(config, watcher).await {
         Ok(app) => app,
         Err(error) => return fail_app(error),
     };
-    let served = app.serve(stop).await;
+    let served = app.serve(paused, stop).await;
     let closed = app.close().await;
     match served.and(closed) {
         Ok(()) => ExitStatus::Done,

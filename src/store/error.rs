@@ -95,7 +95,7 @@ pub enum StoreError {
     },
     /// The file is no longer the one that was opened.
     #[error(
-        "the database `{}` was deleted, moved or replaced while it was in use: put it back, or start the program anew",
+        "the database `{}` was deleted, moved or replaced while it was in use: put it back, or the next run goes on with what is in its place, and makes a new one where nothing is",
         path.display()
     )]
     Gone {

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Store, StoreError, error::Doing};
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+
+use super::{Store, StoreError, error::Doing, pauses};
 use crate::clock::format_utc;
 
 /// A run of a job, as `_sync_runs` numbers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub i64);
 
 /// What started a run.
@@ -16,13 +19,17 @@ pub enum Trigger {
     RunNow,
     /// The job's schedule.
     Schedule,
+    /// The end of the wait that a limit has left an endpoint of the job to.
+    Resume,
 }
 
 impl Trigger {
-    fn as_str(self) -> &'static str {
+    /// The word in the database and in the log.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::RunNow => "run-now",
             Self::Schedule => "schedule",
+            Self::Resume => "resume",
         }
     }
 }
@@ -56,10 +63,21 @@ pub struct EndpointEnd<'a> {
     pub result: RunResult,
     /// Why, where it did not end as [`RunResult::Ok`].
     pub message: Option<&'a str>,
+    /// When it may go on, where a limit has paused it.
+    pub not_before: Option<DateTime<Utc>>,
     /// Requests and waits that no page has accounted for yet.
     pub effort: Effort,
     /// How many records were read and how many the API stated, where the two differ.
     pub mismatch: Option<(u64, u64)>,
+}
+
+/// An endpoint that a limit has left unfinished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PausedEndpoint {
+    /// Its name.
+    pub endpoint: String,
+    /// The job in whose run it was paused.
+    pub job: String,
 }
 
 /// What the pages cost.
@@ -89,14 +107,20 @@ impl Effort {
 }
 
 impl Store {
-    /// Records the start of a run.
+    /// Records the start of a run. Where an earlier run was told that the file is no longer there, what is in its place is
+    /// opened, or a new one made.
     ///
     /// # Errors
     /// Where the journal cannot be written, or the database's file is no longer there.
     pub async fn begin_run(&self, job: &str, trigger: Trigger) -> Result<RunId, StoreError> {
-        self.make_sure_it_is_there()?;
-        let now = format_utc(self.clock.now().wall);
         let mut writer = self.writer.lock().await;
+        if writer.may_open_anew() && writer.make_sure_it_is_there().is_err() {
+            writer.open_anew().await?;
+            pauses::rebase(&mut writer, self.clock.now(), self.clock.boot_id()).await?;
+            writer.opened()?;
+        }
+        writer.make_sure_it_is_there()?;
+        let now = format_utc(self.clock.now().wall);
         let inserted = sqlx::query(
             "INSERT INTO _sync_runs (job, trigger, version, started_at) VALUES (?, ?, ?, ?)",
         )
@@ -107,16 +131,20 @@ impl Store {
         .execute(&mut writer.connection)
         .await
         .doing("record the start of a run")?;
-        Ok(RunId(inserted.last_insert_rowid()))
+        let run = RunId(inserted.last_insert_rowid());
+        writer.runs.insert(run);
+        Ok(run)
     }
 
     /// Records the end of a run.
     ///
     /// # Errors
-    /// Where the journal cannot be written.
+    /// Where the journal cannot be written, or the database's file is no longer there.
     pub async fn finish_run(&self, run: RunId, result: RunResult) -> Result<(), StoreError> {
         let now = format_utc(self.clock.now().wall);
         let mut writer = self.writer.lock().await;
+        writer.runs.remove(&run);
+        writer.make_sure_it_is_there()?;
         sqlx::query("UPDATE _sync_runs SET finished_at = ?, result = ? WHERE run_id = ?")
             .bind(now)
             .bind(result.as_str())
@@ -189,7 +217,7 @@ impl Store {
         let mut writer = self.writer.lock().await;
         sqlx::query(
             "UPDATE _sync_endpoint_runs SET finished_at = ?, result = ?, message = ?, requests = requests + ?, waited_ms = waited_ms + ?, \
-             total_read = ?, total_stated = ? WHERE run_id = ? AND endpoint = ?",
+             total_read = ?, total_stated = ?, not_before_at = ? WHERE run_id = ? AND endpoint = ?",
         )
         .bind(now)
         .bind(end.result.as_str())
@@ -198,11 +226,37 @@ impl Store {
         .bind(end.effort.waited_ms())
         .bind(read.and_then(|read| i64::try_from(read).ok()))
         .bind(stated.and_then(|stated| i64::try_from(stated).ok()))
+        .bind(end.not_before.map(format_utc))
         .bind(run.0)
         .bind(endpoint)
         .execute(&mut writer.connection)
         .await
         .doing("record the end of an endpoint's run")?;
         Ok(())
+    }
+
+    /// The endpoints with an open sweep whose last run with it was paused by a limit. A run that only found the endpoint
+    /// locked had no sweep.
+    ///
+    /// # Errors
+    /// Where the journal cannot be read, or the database's file is no longer there.
+    pub async fn paused_endpoints(&self) -> Result<Vec<PausedEndpoint>, StoreError> {
+        let doing = "read which endpoints are paused";
+        let mut writer = self.writer.lock().await;
+        writer.make_sure_it_is_there()?;
+        let rows = sqlx::query(
+            "SELECT e.endpoint, r.job FROM _sync_sweeps AS s \
+             JOIN _sync_endpoint_runs AS e ON e.endpoint = s.endpoint \
+             AND e.run_id = (SELECT max(last.run_id) FROM _sync_endpoint_runs AS last WHERE last.endpoint = s.endpoint AND last.sweep_id = s.sweep_id) \
+             JOIN _sync_runs AS r ON r.run_id = e.run_id \
+             WHERE s.finished_at IS NULL AND e.not_before_at IS NOT NULL ORDER BY e.endpoint",
+        )
+        .fetch_all(&mut writer.connection)
+        .await
+        .doing(doing)?;
+        let paused = rows
+            .iter()
+            .map(|row| Ok(PausedEndpoint { endpoint: row.try_get(0)?, job: row.try_get(1)? }));
+        paused.collect::<Result<_, sqlx::Error>>().doing(doing)
     }
 }

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use sqlx::SqliteConnection;
 
-use super::{RunId, Store, StoreError, error::Doing, pauses::not_before};
+use super::{
+    RunId, Store, StoreError,
+    error::Doing,
+    pauses::{self, AskedPause, not_before},
+};
 use crate::{
     clock::{BootTime, Now, format_utc},
     limits::{self, Admission, Limit, WaitReason},
@@ -17,10 +21,11 @@ pub const TOKEN_GROUP: &str = "(token endpoint)";
 const KEPT: Duration = Duration::from_hours(24);
 
 const RESERVE: &str = "reserve a request in the rate limit's ledger";
+const SETTLE: &str = "settle a request in the rate limit's ledger";
 
-/// A request that the ledger has let through. It must be settled or released.
+/// A request that the ledger has let through. It must be settled.
 #[derive(Debug)]
-#[must_use = "a reservation is settled at the response, or released when nothing was sent"]
+#[must_use = "a reservation is settled at the response, or when nothing was sent"]
 pub struct Reservation {
     /// `None` where the group has no limit, and so no ledger.
     request_id: Option<i64>,
@@ -48,6 +53,17 @@ pub enum Reserved {
     },
 }
 
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// It was answered, with this status: its slot is free again one period from now.
+    Answered(u16),
+    /// It failed after the send, which counts alike.
+    Failed,
+    /// It was never sent: its slot is free at once.
+    Unsent,
+}
+
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
 pub struct Asker<'a> {
@@ -73,11 +89,11 @@ impl Store {
         longest: Duration,
     ) -> Result<Reserved, StoreError> {
         let mut writer = self.writer.lock().await;
+        writer.make_sure_it_is_there()?;
         if limit.requests == 0 {
-            let not_before =
-                not_before(&mut writer.connection, asker.group).await.doing(RESERVE)?;
             let reserved_at = self.clock.now().boot;
-            return Ok(match limits::admit(reserved_at, limit, &[], not_before) {
+            let admission = admission(&mut writer.connection, asker.group, limit, reserved_at);
+            return Ok(match admission.await.doing(RESERVE)? {
                 Admission::Now => Reserved::Granted(Reservation { request_id: None, reserved_at }),
                 Admission::Wait { until, reason } => Reserved::Wait { until, reason },
             });
@@ -85,10 +101,8 @@ impl Store {
         let mut transaction = writer.begin(RESERVE).await?;
         // Only now, since another process may have held the database for a while.
         let now = self.clock.now();
-        let not_before = not_before(&mut transaction, asker.group).await.doing(RESERVE)?;
-        let counts_from =
-            counts_from(&mut transaction, asker.group, limit, now).await.doing(RESERVE)?;
-        match limits::admit(now.boot, limit, &counts_from, not_before) {
+        tidy(&mut transaction, asker.group, limit, now.boot).await.doing(RESERVE)?;
+        match admission(&mut transaction, asker.group, limit, now.boot).await.doing(RESERVE)? {
             Admission::Wait { until, reason } => Ok(Reserved::Wait { until, reason }),
             Admission::Now => {
                 let request_id =
@@ -100,6 +114,20 @@ impl Store {
                 }))
             }
         }
+    }
+
+    /// When a group's next request may go, as far as is known; nothing is reserved.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub async fn free_at(&self, group: &str, limit: Limit) -> Result<BootTime, StoreError> {
+        let mut writer = self.writer.lock().await;
+        let now = self.clock.now().boot;
+        let admission = admission(&mut writer.connection, group, limit, now);
+        Ok(match admission.await.doing("read the rate limit's ledger")? {
+            Admission::Now => now,
+            Admission::Wait { until, .. } => until,
+        })
     }
 
     async fn insert(
@@ -124,64 +152,97 @@ impl Store {
         Ok(inserted.last_insert_rowid())
     }
 
-    /// Settles a request at its response, or at its failure after the send: its slot is free again one period from now.
+    /// Settles a request, and stores the pause that its answer asks for, in one transaction: whatever ends the process, no
+    /// other one asks again before the pause is over.
     ///
     /// # Errors
     /// Where the ledger cannot be written.
     pub async fn settle(
         &self,
         reservation: Reservation,
-        status: Option<u16>,
+        settlement: Settlement,
+        pause: Option<&AskedPause<'_>>,
     ) -> Result<(), StoreError> {
-        let Some(request_id) = reservation.request_id else { return Ok(()) };
+        if reservation.request_id.is_none() && pause.is_none() {
+            return Ok(());
+        }
         let mut writer = self.writer.lock().await;
+        let mut transaction = writer.begin(SETTLE).await?;
         let now = self.clock.now();
-        sqlx::query(
-            "UPDATE _sync_requests SET settled_at = ?1, status = ?2, counts_from_at = ?1, counts_from_ns = ?3 WHERE request_id = ?4",
-        )
-        .bind(format_utc(now.wall))
-        .bind(status)
-        .bind(now.boot.as_nanos())
-        .bind(request_id)
-        .execute(&mut writer.connection)
-        .await
-        .doing("settle a request in the rate limit's ledger")?;
-        Ok(())
-    }
-
-    /// Frees the slot of a request that was never sent.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub async fn release(&self, reservation: Reservation) -> Result<(), StoreError> {
-        let Some(request_id) = reservation.request_id else { return Ok(()) };
-        let mut writer = self.writer.lock().await;
-        sqlx::query("DELETE FROM _sync_requests WHERE request_id = ?")
-            .bind(request_id)
-            .execute(&mut writer.connection)
-            .await
-            .doing("release a request in the rate limit's ledger")?;
-        Ok(())
+        if let Some(request_id) = reservation.request_id {
+            write(&mut transaction, request_id, settlement, now).await.doing(SETTLE)?;
+        }
+        if let Some(pause) = pause {
+            let boot_id = self.clock.boot_id();
+            pauses::write(&mut transaction, pause, now, boot_id).await.doing(SETTLE)?;
+        }
+        transaction.commit().await.doing(SETTLE)
     }
 }
 
-async fn counts_from(
+async fn write(
+    connection: &mut SqliteConnection,
+    request_id: i64,
+    settlement: Settlement,
+    now: Now,
+) -> Result<(), sqlx::Error> {
+    let status = match settlement {
+        Settlement::Answered(status) => Some(status),
+        Settlement::Failed => None,
+        Settlement::Unsent => {
+            sqlx::query("DELETE FROM _sync_requests WHERE request_id = ?")
+                .bind(request_id)
+                .execute(connection)
+                .await?;
+            return Ok(());
+        }
+    };
+    sqlx::query(
+        "UPDATE _sync_requests SET settled_at = ?1, status = ?2, counts_from_at = ?1, counts_from_ns = ?3 WHERE request_id = ?4",
+    )
+    .bind(format_utc(now.wall))
+    .bind(status)
+    .bind(now.boot.as_nanos())
+    .bind(request_id)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Whether a request of a group may go, by its lines in the ledger and the pauses that hold for it.
+async fn admission(
     connection: &mut SqliteConnection,
     group: &str,
     limit: Limit,
-    now: Now,
-) -> Result<Vec<BootTime>, sqlx::Error> {
+    now: BootTime,
+) -> Result<Admission, sqlx::Error> {
+    let not_before = not_before(&mut *connection, group).await?;
+    let counts_from = if limit.requests == 0 {
+        Vec::new()
+    } else {
+        sqlx::query_scalar(
+            "SELECT counts_from_ns FROM _sync_requests WHERE limit_group = ? AND counts_from_ns > ?",
+        )
+        .bind(group)
+        .bind(now.saturating_sub(limit.per).as_nanos())
+        .fetch_all(connection)
+        .await?
+    };
+    let counts_from: Vec<BootTime> = counts_from.into_iter().map(BootTime::from_nanos).collect();
+    Ok(limits::admit(now, limit, &counts_from, not_before))
+}
+
+/// Drops a group's lines that have long ceased to count.
+async fn tidy(
+    connection: &mut SqliteConnection,
+    group: &str,
+    limit: Limit,
+    now: BootTime,
+) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM _sync_requests WHERE limit_group = ? AND counts_from_ns < ?")
         .bind(group)
-        .bind(now.boot.saturating_sub(limit.per.max(KEPT)).as_nanos())
-        .execute(&mut *connection)
+        .bind(now.saturating_sub(limit.per.max(KEPT)).as_nanos())
+        .execute(connection)
         .await?;
-    let lines: Vec<i64> = sqlx::query_scalar(
-        "SELECT counts_from_ns FROM _sync_requests WHERE limit_group = ? AND counts_from_ns > ?",
-    )
-    .bind(group)
-    .bind(now.boot.saturating_sub(limit.per).as_nanos())
-    .fetch_all(connection)
-    .await?;
-    Ok(lines.into_iter().map(BootTime::from_nanos).collect())
+    Ok(())
 }

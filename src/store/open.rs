@@ -36,6 +36,7 @@ const HEADER: u64 = 72;
 /// The bookkeeping tables' migrations, in order; a released one never changes.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "bookkeeping", include_str!("../../migrations/0001_bookkeeping.sql")),
+    (3, "limits", include_str!("../../migrations/0003_limits.sql")),
     (4, "privacy", include_str!("../../migrations/0004_privacy.sql")),
 ];
 
@@ -159,6 +160,11 @@ pub(super) async fn reopen(settings: &Settings) -> Result<SqliteConnection, Stor
     let mut connection = connect(path).await.map_err(open)?;
     configure(&mut connection).await.map_err(open)?;
     Ok(connection)
+}
+
+/// A connection to nothing, in the place of one that was closed.
+pub(super) async fn nothing() -> Result<SqliteConnection, sqlx::Error> {
+    SqliteConnectOptions::new().in_memory(true).disable_statement_logging().connect().await
 }
 
 async fn configure(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {

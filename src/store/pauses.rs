@@ -11,37 +11,26 @@ use crate::{
     limits,
 };
 
+/// A pause that the API asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct AskedPause<'a> {
+    /// The group that is not to be asked.
+    pub group: &'a str,
+    /// For how long from now.
+    pub length: Duration,
+    /// What the API said.
+    pub reason: &'a str,
+}
+
 impl Store {
-    /// Pauses a group for some time from now; a longer pause that is stored already stays.
+    /// Stores a pause that no reserved request has brought; a longer one that is stored already stays.
     ///
     /// # Errors
     /// Where the pause cannot be stored.
-    pub async fn pause(
-        &self,
-        group: &str,
-        length: Duration,
-        reason: &str,
-    ) -> Result<(), StoreError> {
+    pub async fn pause(&self, pause: &AskedPause<'_>) -> Result<(), StoreError> {
         let mut writer = self.writer.lock().await;
         let now = self.clock.now();
-        let until = now.boot.saturating_add(length);
-        sqlx::query(
-            "INSERT INTO _sync_pauses (limit_group, reason, set_at, length_ms, not_before_at, not_before_ns, boot_id) VALUES (?, ?, ?, ?, ?, ?, ?) \
-             ON CONFLICT (limit_group) DO UPDATE SET reason = excluded.reason, set_at = excluded.set_at, length_ms = excluded.length_ms, \
-             not_before_at = excluded.not_before_at, not_before_ns = excluded.not_before_ns, boot_id = excluded.boot_id \
-             WHERE excluded.not_before_ns > not_before_ns",
-        )
-        .bind(group)
-        .bind(reason)
-        .bind(format_utc(now.wall))
-        .bind(i64::try_from(length.as_millis()).unwrap_or(i64::MAX))
-        .bind(format_utc(now.wall + length))
-        .bind(until.as_nanos())
-        .bind(self.clock.boot_id())
-        .execute(&mut writer.connection)
-        .await
-        .doing("store a pause")?;
-        Ok(())
+        write(&mut writer.connection, pause, now, self.clock.boot_id()).await.doing("store a pause")
     }
 
     /// The end of the longest pause that holds for a group; it may have passed.
@@ -52,6 +41,32 @@ impl Store {
         let mut writer = self.writer.lock().await;
         not_before(&mut writer.connection, group).await.doing("read the stored pauses")
     }
+}
+
+/// Stores a pause; a longer one that is stored already stays.
+pub(super) async fn write(
+    connection: &mut SqliteConnection,
+    pause: &AskedPause<'_>,
+    now: Now,
+    boot_id: &str,
+) -> Result<(), sqlx::Error> {
+    let until = now.boot.saturating_add(pause.length);
+    sqlx::query(
+        "INSERT INTO _sync_pauses (limit_group, reason, set_at, length_ms, not_before_at, not_before_ns, boot_id) VALUES (?, ?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (limit_group) DO UPDATE SET reason = excluded.reason, set_at = excluded.set_at, length_ms = excluded.length_ms, \
+         not_before_at = excluded.not_before_at, not_before_ns = excluded.not_before_ns, boot_id = excluded.boot_id \
+         WHERE excluded.not_before_ns > not_before_ns",
+    )
+    .bind(pause.group)
+    .bind(pause.reason)
+    .bind(format_utc(now.wall))
+    .bind(i64::try_from(pause.length.as_millis()).unwrap_or(i64::MAX))
+    .bind(format_utc(wall_of(until, now)))
+    .bind(until.as_nanos())
+    .bind(boot_id)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// The end of the longest pause that holds for a group; one that has passed says nothing.

@@ -1,10 +1,13 @@
 //! The one connection that writes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 
-use super::{Settings, StoreError, error::Doing, open, schema::Table};
+use super::{RunId, Settings, StoreError, error::Doing, files::Files, open, schema::Table};
 
 /// The connection, and what is known of the data tables at a version of the data (`PRAGMA data_version`).
 #[derive(Debug)]
@@ -12,11 +15,69 @@ pub(super) struct Writer {
     pub(super) connection: SqliteConnection,
     pub(super) tables: HashMap<String, (i64, Table)>,
     settings: Arc<Settings>,
+    /// The files that are open; none while nothing is.
+    files: Option<Files>,
+    /// Whether it was told that the file is no longer there.
+    gone: bool,
+    /// The runs that have begun in the file that is open, and not ended yet: their numbers mean nothing in another one.
+    pub(super) runs: BTreeSet<RunId>,
 }
 
 impl Writer {
     pub(super) fn new(connection: SqliteConnection, settings: Arc<Settings>) -> Self {
-        Self { connection, tables: HashMap::new(), settings }
+        let (tables, runs) = (HashMap::new(), BTreeSet::new());
+        Self { connection, tables, settings, files: None, gone: false, runs }
+    }
+
+    /// Takes the files for those that were opened: from now on others in their place are told from them.
+    pub(super) fn opened(&mut self) -> Result<(), StoreError> {
+        self.files = Some(Files::of(&self.settings.path)?);
+        self.gone = false;
+        Ok(())
+    }
+
+    /// Makes sure that the file is still where others look for it.
+    pub(super) fn make_sure_it_is_there(&mut self) -> Result<(), StoreError> {
+        let path = &self.settings.path;
+        self.gone = !self.files.as_ref().is_some_and(|files| files.are_at(path));
+        if self.gone { Err(StoreError::Gone { path: path.clone() }) } else { Ok(()) }
+    }
+
+    /// Whether what is at the path now is to be opened: the file's end was told, and nobody works with it any more.
+    pub(super) fn may_open_anew(&self) -> bool {
+        self.gone && self.runs.is_empty()
+    }
+
+    /// Lets go of a file that was deleted, moved or replaced, and opens what is in its place, or a new one. The caller
+    /// brings it up to date and says that it is `opened`.
+    pub(super) async fn open_anew(&mut self) -> Result<(), StoreError> {
+        let doing = "let go of the database that was deleted, moved or replaced";
+        self.tables.clear();
+        // A file that was only moved is to have all that is committed, without the log that it was moved away from.
+        let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(&mut self.connection)
+            .await
+            .doing(doing)?;
+        if busy != 0 {
+            return Err(StoreError::Gone { path: self.settings.path.clone() });
+        }
+        // Closed before another is opened: with its files SQLite drops the locks of all connections that have them open.
+        let nothing = open::nothing().await.doing(doing)?;
+        let closed = std::mem::replace(&mut self.connection, nothing).close().await;
+        let files = self.files.take();
+        closed.doing(doing)?;
+        if let Some(files) = files {
+            let path = &self.settings.path;
+            files
+                .remove_beside()
+                .map_err(|source| StoreError::Create { path: path.clone(), source })?;
+        }
+        self.connection = open::open(&self.settings).await?;
+        tracing::warn!(
+            database.path = %self.settings.path.display(),
+            "the database was deleted, moved or replaced: what is in its place is opened, or a new one made"
+        );
+        Ok(())
     }
 
     /// Begins a transaction that writes: it waits for the writers of other processes.

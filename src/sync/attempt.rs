@@ -1,5 +1,7 @@
 //! One request, until it has an answer: reserve, token, send, classify, settle.
 
+mod slot;
+
 use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
@@ -8,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{
-    EndpointSettings, Event, Pause, Wait,
+    EndpointSettings, Event, NotBefore, Pause, Wait,
     error::EndpointError,
     shared::{SENT_WITHIN, Shared, TOKEN_PERIOD},
 };
@@ -19,9 +21,9 @@ use crate::{
         retry::Retry,
         token::{AccessToken, TokenError},
     },
-    clock::{BootTime, Now},
-    limits::{self, Hints, WaitReason},
-    store::{Asker, Effort, Reservation, Reserved, RunId, TOKEN_GROUP},
+    clock::Now,
+    limits::{self, Hints},
+    store::{AskedPause, Effort, Reservation, RunId, Settlement, StoreError, TOKEN_GROUP},
 };
 
 /// So often in a row may the rate limit refuse a request before the endpoint is left to the next run.
@@ -29,10 +31,6 @@ const REFUSALS: u32 = 10;
 
 /// So often in a row may a reservation grow old before its request is sent.
 const LATE: u32 = 5;
-
-/// The ledger is looked at anew this often during a wait: a request that was on its way frees its slot earlier than it was
-/// reserved for, and another process may free or take one.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// So many redirects are followed for one request; each is a request of the budget.
 const REDIRECTS: u32 = 5;
@@ -126,15 +124,18 @@ impl<'r> Requester<'r> {
         let mut redirects = 0;
         loop {
             let reservation = self.reserve().await?;
-            let Some(response) = self.exchange(reservation, &url).await? else { continue };
-            match classify(&response, &url, self.shared.client.base_url()) {
+            let Some((verdict, response)) = self.exchange(reservation, &url).await? else {
+                continue;
+            };
+            match verdict {
                 Verdict::Success => return Ok(Answer::Page(response)),
                 Verdict::NotFound(problem) => return Ok(Answer::NotFound(problem)),
                 Verdict::Refused(problem) => return Ok(Answer::Refused(problem)),
                 Verdict::NotPermitted(problem) => {
                     return Err(EndpointError::Http { page: self.page, problem }.into());
                 }
-                Verdict::Limited(limited) => self.refused(&self.endpoint.group, &limited).await?,
+                // Its pause is stored: the next reservation waits for the end of that.
+                Verdict::Limited(_) => {}
                 Verdict::Unauthorized(problem) if self.reauthorized => {
                     return Err(EndpointError::Unauthorized { page: self.page, problem }.into());
                 }
@@ -160,96 +161,30 @@ impl<'r> Requester<'r> {
         }
     }
 
-    /// Waits for a slot in the group's budget.
-    async fn reserve(&mut self) -> Result<Reservation, Halt> {
-        let turn = Arc::clone(&self.turn);
-        let _turn = tokio::select! {
-            biased;
-            () = self.stop.cancelled() => return Err(Halt::Paused(Pause::Stopped)),
-            turn = turn.lock() => turn,
-        };
-        let asker = Asker {
-            group: &self.endpoint.group,
-            endpoint: &self.endpoint.name,
-            run: Some(self.run),
-        };
-        let mut told = None;
-        loop {
-            if self.stop.is_cancelled() {
-                return Err(Halt::Paused(Pause::Stopped));
-            }
-            match self
-                .shared
-                .store
-                .reserve(asker, self.endpoint.limit, self.shared.longest_request)
-                .await?
-            {
-                Reserved::Granted(reservation) => return Ok(reservation),
-                Reserved::Wait { until, reason } => {
-                    if told.is_none_or(|told| told < until) {
-                        told = Some(until);
-                        self.tell_wait(until, reason)?;
-                    }
-                    self.wait_for_slot(until).await?;
-                }
-            }
-        }
-    }
-
-    /// Tells of a wait, unless it is so long that it is left to the next run.
-    fn tell_wait(&self, until: BootTime, reason: WaitReason) -> Result<(), Halt> {
-        let length = until.since(self.shared.clock.now().boot);
-        if length > self.shared.max_wait {
-            return Err(Halt::Paused(Pause::Wait(length)));
-        }
-        let reason = match reason {
-            WaitReason::Limit => Wait::Limit,
-            WaitReason::Pause => Wait::Pause,
-        };
-        self.shared.tell(&Event::Waiting { endpoint: &self.endpoint.name, length, reason });
-        Ok(())
-    }
-
-    async fn wait_for_slot(&mut self, until: BootTime) -> Result<(), Halt> {
-        let started = self.shared.clock.now().boot;
-        let result = self.wait(until.min(started.saturating_add(LOOK_AGAIN))).await;
-        self.effort.waited += self.shared.clock.now().boot.since(started);
-        result
-    }
-
-    async fn wait(&self, until: BootTime) -> Result<(), Halt> {
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => Err(Halt::Paused(Pause::Stopped)),
-            () = self.shared.clock.sleep_until(until) => Ok(()),
-        }
-    }
-
     /// Sends one request, with a token that is taken now: it must not grow old in a wait. `None`: it is to be tried again.
     async fn exchange(
         &mut self,
         reservation: Reservation,
         url: &Url,
-    ) -> Result<Option<Response>, Halt> {
+    ) -> Result<Option<(Verdict, Response)>, Halt> {
         let started = self.shared.clock.now().boot;
         let token = match self.shared.client.access_token(started).await {
             Ok(token) => token,
             Err(error) => {
                 self.tried_for += self.shared.clock.now().boot.since(started);
-                self.shared.store.release(reservation).await?;
-                return self.no_token(error).await.map(|()| None);
+                return self.no_token(reservation, error).await.map(|()| None);
             }
         };
         if reservation.age(self.shared.clock.now().boot) > SENT_WITHIN {
             // Mostly the token had to be asked for: it is at hand for the next reservation.
             self.tried_for += self.shared.clock.now().boot.since(started);
-            self.shared.store.release(reservation).await?;
+            self.settle(reservation, Settlement::Unsent).await?;
             return self.late().map(|()| None);
         }
         let response = self.send(reservation, url, &token).await;
         self.tried_for += self.shared.clock.now().boot.since(started);
         match response? {
-            Ok(response) => Ok(Some(response)),
+            Ok(answer) => Ok(Some(answer)),
             Err(error) => self.try_again(error).await.map(|()| None),
         }
     }
@@ -264,46 +199,79 @@ impl<'r> Requester<'r> {
         }
     }
 
-    async fn no_token(&mut self, error: TokenError) -> Result<(), Halt> {
+    async fn no_token(&mut self, reservation: Reservation, error: TokenError) -> Result<(), Halt> {
         match error {
-            TokenError::Limited(limited) => self.refused(TOKEN_GROUP, &limited).await,
-            error => self.try_again(EndpointError::Token(error)).await,
+            TokenError::Limited(limited) => {
+                self.refused(reservation, Settlement::Unsent, TOKEN_GROUP, &limited).await
+            }
+            error => {
+                self.settle(reservation, Settlement::Unsent).await?;
+                self.try_again(EndpointError::Token(error)).await
+            }
         }
     }
 
-    /// Sends and settles; the outer error is one of the ledger.
+    /// Sends and settles; the outer error is one of the ledger, or ends the run.
     async fn send(
         &mut self,
         reservation: Reservation,
         url: &Url,
         token: &AccessToken,
-    ) -> Result<Result<Response, EndpointError>, Halt> {
-        let result = self.shared.client.get(url, token).await;
-        match result {
-            Ok(response) => {
-                self.effort.requests += 1;
-                self.shared.store.settle(reservation, Some(response.status.as_u16())).await?;
-                if response.status == StatusCode::UNAUTHORIZED {
-                    self.shared.client.invalidate(token).await;
-                }
-                Ok(Ok(response))
-            }
+    ) -> Result<Result<(Verdict, Response), EndpointError>, Halt> {
+        let response = match self.shared.client.get(url, token).await {
+            Ok(response) => response,
             Err(source) => {
-                if source.unsent() {
-                    self.shared.store.release(reservation).await?;
-                } else {
-                    self.effort.requests += 1;
-                    self.shared.store.settle(reservation, None).await?;
-                }
-                Ok(Err(EndpointError::Transport { page: self.page, source }))
+                let unsent = source.unsent();
+                self.effort.requests += u64::from(!unsent);
+                let settlement = if unsent { Settlement::Unsent } else { Settlement::Failed };
+                self.settle(reservation, settlement).await?;
+                return Ok(Err(EndpointError::Transport { page: self.page, source }));
             }
+        };
+        self.effort.requests += 1;
+        let verdict = classify(&response, url, self.shared.client.base_url());
+        let settlement = Settlement::Answered(response.status.as_u16());
+        match &verdict {
+            Verdict::Limited(limited) => {
+                let group = &self.endpoint.group;
+                self.refused(reservation, settlement, group, limited).await?;
+            }
+            Verdict::Success
+            | Verdict::Unauthorized(_)
+            | Verdict::NotPermitted(_)
+            | Verdict::NotFound(_)
+            | Verdict::Refused(_)
+            | Verdict::Transient(_)
+            | Verdict::Redirect(_)
+            | Verdict::RedirectElsewhere { .. } => self.settle(reservation, settlement).await?,
         }
+        if response.status == StatusCode::UNAUTHORIZED {
+            self.shared.client.invalidate(token).await;
+        }
+        Ok(Ok((verdict, response)))
     }
 
-    /// Stores the pause that the API asks for.
-    async fn refused(&mut self, group: &str, limited: &Limited) -> Result<(), Halt> {
+    async fn settle(
+        &self,
+        reservation: Reservation,
+        settlement: Settlement,
+    ) -> Result<(), StoreError> {
+        self.shared.store.settle(reservation, settlement, None).await
+    }
+
+    /// Settles a request together with the pause that the API asks for.
+    async fn refused(
+        &mut self,
+        reservation: Reservation,
+        settlement: Settlement,
+        group: &str,
+        limited: &Limited,
+    ) -> Result<(), Halt> {
         let per = if group == TOKEN_GROUP { TOKEN_PERIOD } else { self.endpoint.limit.per };
-        let length = pause_length(limited, per, self.shared.clock.now());
+        let now = self.shared.clock.now();
+        let length = pause_length(limited, per, now);
+        let pause = AskedPause { group, length, reason: &limited.message };
+        self.shared.store.settle(reservation, settlement, Some(&pause)).await?;
         self.refusals += 1;
         self.shared.tell(&Event::Refused {
             endpoint: &self.endpoint.name,
@@ -311,9 +279,9 @@ impl<'r> Requester<'r> {
             pause: length,
             refusals: self.refusals,
         });
-        self.shared.store.pause(group, length, &limited.message).await?;
         if self.refusals >= REFUSALS {
-            Err(Halt::Paused(Pause::Refused(self.refusals)))
+            let until = NotBefore::new(now.boot.saturating_add(length), now);
+            Err(Halt::Paused(Pause::Refused { times: self.refusals, until }))
         } else {
             Ok(())
         }

@@ -1,10 +1,13 @@
 //! What a run tells of itself: while it works, and at its end.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
 use super::error::EndpointError;
 use crate::{
     api::classify::Problem,
+    clock::{BootTime, Now},
     store::{Effort, RowCounts, RunId, RunResult, Scrubbed, StoreError},
 };
 
@@ -161,19 +164,69 @@ impl Ending {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Pause {
     /// The rate limit asks for a longer wait than `rate_limit.max_wait`.
-    #[error("the rate limit asks for a wait of {}, longer than `rate_limit.max_wait`; the next run goes on", seconds(*.0))]
-    Wait(Duration),
+    #[error(
+        "the rate limit asks for a wait until {0}, longer than `rate_limit.max_wait`; the next run goes on"
+    )]
+    Wait(NotBefore),
     /// The API refuses every request by its rate limit.
     #[error(
-        "refused by the rate limit {0} times in a row; the next run goes on. Does something else use the same client, or is the limit lower than `rate_limit` says?"
+        "refused by the rate limit {times} times in a row, at last until {until}; the next run goes on. Does something else use the same client, or is the limit lower than `rate_limit` says?"
     )]
-    Refused(u32),
+    Refused {
+        /// How often.
+        times: u32,
+        /// How long the last refusal holds.
+        until: NotBefore,
+    },
     /// Another process is at work on the endpoint.
     #[error("another process is syncing this endpoint")]
     Locked,
     /// The program was asked to stop.
     #[error("stopped by a signal; the next run goes on")]
     Stopped,
+}
+
+impl Pause {
+    /// When a limit lets the endpoint go on; nothing where it was no limit that has paused it.
+    pub fn not_before(&self) -> Option<NotBefore> {
+        match self {
+            Self::Wait(until) | Self::Refused { until, .. } => Some(*until),
+            Self::Locked | Self::Stopped => None,
+        }
+    }
+}
+
+/// When a limit lets an endpoint go on; shown as `14:32:10 UTC (41 s)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotBefore {
+    /// On the boot clock, which decides.
+    pub boot: BootTime,
+    /// On the wall clock, as far as that is right.
+    pub wall: DateTime<Utc>,
+    /// How long it was until then.
+    pub wait: Duration,
+}
+
+impl NotBefore {
+    /// A moment of the boot clock, as it is known now.
+    pub(super) fn new(boot: BootTime, now: Now) -> Self {
+        let wait = boot.since(now.boot);
+        let ahead = TimeDelta::from_std(wait).ok();
+        let wall = ahead.and_then(|ahead| now.wall.checked_add_signed(ahead));
+        Self { boot, wall: wall.unwrap_or(DateTime::<Utc>::MAX_UTC), wait }
+    }
+}
+
+impl fmt::Display for NotBefore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Up to a whole second, since who comes by the letter must not come too early.
+        let wall = self.wall.duration_trunc(TimeDelta::seconds(1)).unwrap_or(self.wall);
+        let wall = if wall < self.wall { wall + TimeDelta::seconds(1) } else { wall };
+        // The time of day alone says which day is meant.
+        let format =
+            if self.wait < Duration::from_hours(24) { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+        write!(f, "{} UTC ({})", wall.format(format), seconds(self.wait))
+    }
 }
 
 /// How a job's run went.
@@ -244,5 +297,20 @@ mod tests {
             assert_eq!(seconds(Duration::from_millis(milliseconds)), text);
         }
         assert_eq!(seconds(Duration::from_nanos(1)), "1 s");
+    }
+
+    #[test]
+    fn the_end_of_a_pause_is_told_by_the_clock_and_by_its_length() {
+        let now = Now {
+            wall: DateTime::from_timestamp_millis(1_795_500_000_500).expect("a valid moment"),
+            boot: BootTime::from_nanos(7),
+        };
+        let until = |wait| NotBefore::new(now.boot.saturating_add(wait), now);
+        assert_eq!(until(Duration::from_secs(41)).to_string(), "06:00:42 UTC (41 s)");
+        assert_eq!(until(Duration::from_millis(500)).to_string(), "06:00:01 UTC (1 s)");
+        let days = until(Duration::from_hours(48));
+        assert_eq!(days.to_string(), "2026-11-26 06:00:01 UTC (48 h)");
+        assert_eq!(until(Duration::MAX).boot, BootTime::from_nanos(i64::MAX));
+        assert_eq!(NotBefore::new(BootTime::from_nanos(3), now).wait, Duration::ZERO);
     }
 }

@@ -16,13 +16,13 @@ use super::{
 use crate::{
     api::{Client, TokenError},
     clock::Clock,
-    store::{EndpointEnd, RunId, Store, StoreError, TOKEN_GROUP, Trigger},
+    store::{AskedPause, EndpointEnd, RunId, Store, StoreError, TOKEN_GROUP, Trigger},
 };
 
 /// Runs jobs.
 pub struct Runner {
-    shared: Shared,
-    settings: Settings,
+    pub(super) shared: Shared,
+    pub(super) settings: Settings,
 }
 
 impl Runner {
@@ -52,7 +52,8 @@ impl Runner {
             Ok(_) => Ok(()),
             Err(TokenError::Limited(limited)) => {
                 let length = pause_length(&limited, TOKEN_PERIOD, shared.clock.now());
-                shared.store.pause(TOKEN_GROUP, length, &limited.message).await?;
+                let pause = AskedPause { group: TOKEN_GROUP, length, reason: &limited.message };
+                shared.store.pause(&pause).await?;
                 Err(EndpointError::Token(TokenError::Limited(limited)))
             }
             Err(error) => Err(EndpointError::Token(error)),
@@ -78,9 +79,10 @@ impl Runner {
         let endpoints = job.endpoints.iter().filter_map(|name| {
             self.settings.endpoints.iter().find(|endpoint| endpoint.name == *name)
         });
+        let span = tracing::info_span!("run", run.id = run.0, job.name = job.name);
         let runs = endpoints.map(|endpoint| {
             let span =
-                tracing::info_span!("endpoint", run.id = run.0, endpoint.name = endpoint.name);
+                tracing::info_span!(parent: &span, "endpoint", endpoint.name = endpoint.name);
             self.run_endpoint(endpoint, run, stop).instrument(span)
         });
         let mut report = JobReport {
@@ -89,7 +91,8 @@ impl Runner {
             endpoints: join_all(runs).await,
             journal: None,
         };
-        report.journal = self.shared.store.finish_run(run, report.result()).await.err();
+        let finished = self.shared.store.finish_run(run, report.result());
+        report.journal = finished.instrument(span).await.err();
         Ok(report)
     }
 
@@ -135,14 +138,15 @@ impl Runner {
         run: RunId,
         progress: &Progress,
     ) -> Result<(), StoreError> {
-        let message = match &report.ending {
-            Ending::Ok => None,
-            Ending::Paused(pause) => Some(pause.to_string()),
-            Ending::Failed(error) => Some(chain(error)),
+        let (message, not_before) = match &report.ending {
+            Ending::Ok => (None, None),
+            Ending::Paused(pause) => (Some(pause.to_string()), pause.not_before()),
+            Ending::Failed(error) => (Some(chain(error)), None),
         };
         let end = EndpointEnd {
             result: report.ending.result(),
             message: message.as_deref(),
+            not_before: not_before.map(|until| until.wall),
             effort: progress.unaccounted,
             mismatch: report.mismatch,
         };

@@ -61,7 +61,7 @@ fn run_command(sandbox: &Sandbox, mut command: Command) -> Finished {
     let (log, told): (Vec<&str>, Vec<&str>) =
         finished.stderr.split_inclusive('\n').partition(|line| is_logged(line));
     // Without a log the look for secrets would have looked at nothing.
-    assert!(finished.status != Some(0) || log.concat().contains(" TRACE "), "{log:?}");
+    assert!(finished.status != Some(0) || log.concat().contains(" DEBUG "), "{log:?}");
     finished.stderr = told.concat();
     finished
 }

@@ -1,8 +1,10 @@
 //! The daemon: what it tells the service manager, when it runs its jobs, what does not end it, and how it ends.
 
 mod ends;
+mod gone;
 mod logs;
 mod notices;
+mod resumes;
 mod runs;
 mod survives;
 
@@ -32,7 +34,7 @@ impl ServiceManager {
         let socket = UnixDatagram::bind(&path).expect("a socket can be made in the test's folder");
         sandbox.set("NOTIFY_SOCKET", path.to_str().expect("the test's folder has a plain name"));
         let (notices, received) = mpsc::channel();
-        // The socket holds but a few notices, and then the daemon waits: they are taken whether the test looks or not.
+        // The socket holds but a few notices, and then some are left out: they are taken whether the test looks or not.
         thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(length) = socket.recv(&mut bytes) {

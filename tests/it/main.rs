@@ -5,6 +5,7 @@ mod bad_input;
 mod budget;
 mod command_line;
 mod daemon;
+mod groups;
 mod listing;
 mod paging;
 mod pauses;

@@ -125,6 +125,32 @@ fn assert_asked_again_after(api: &Api, pause: Duration) {
 }
 
 #[test]
+fn a_refused_request_is_not_settled_without_its_pause() {
+    let api =
+        Api::serve(|asked| if asked.number("page") == 2 { refusal(60) } else { page(asked, 3) });
+    let limit = "rate_limit = { requests = 20, per = \"60s\" }";
+    let sandbox = Sandbox::with_api(&api.url(), &endpoint("users", "/users", limit));
+    // The bookkeeping tables are made by a run that asks for nothing.
+    let mut elsewhere =
+        Sandbox::with_api("http://127.0.0.1:1", &endpoint("users", "/users", limit));
+    elsewhere.set("MAPIQ_SYNC__RETRY__MAX_ELAPSED", "0s");
+    elsewhere.run(&["--run-now"]).expect_status(69);
+    std::fs::copy(elsewhere.database(), sandbox.database()).expect("the database can be copied");
+    rusqlite::Connection::open(sandbox.database())
+        .and_then(|file| {
+            file.execute_batch(
+                "CREATE TRIGGER no_pause BEFORE INSERT ON _sync_pauses BEGIN SELECT RAISE(ABORT, 'killed'); END",
+            )
+        })
+        .expect("a trigger can be made");
+
+    sandbox.run(&["--run-now"]).expect_status(1).expect_stderr("killed");
+
+    let requests = "SELECT status, settled_at IS NULL FROM _sync_requests ORDER BY request_id";
+    assert_eq!(sandbox.lines(requests), ["200|0", "|1"]);
+}
+
+#[test]
 fn a_missing_permission_is_a_failure_and_no_pause() {
     let api = serve(|_| Answer::status(403, r#"{"statusCode":403,"message":"Forbidden"}"#));
     let sandbox = users_and_rooms(&api);

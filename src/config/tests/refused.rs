@@ -46,6 +46,16 @@ fn a_wrong_line_of_an_endpoint_is_refused() {
             "must be a whole number, not a number with a",
             "digits",
         ),
+    ];
+    for (line, message, help) in cases {
+        expect_refused(line, message, help);
+    }
+}
+
+/// The same of the pagination.
+#[test]
+fn a_wrong_pagination_is_refused() {
+    let cases = [
         ("pagination = 'page'", "users.pagination` must be a table", "such as pagination = {"),
         ("pagination = { size = 5 }", "`endpoint.users.pagination.style` is missing", "\"page\""),
         ("pagination = { style = 'pages' }", "must be one of none, page, offset", "mean `page`?"),
@@ -100,13 +110,19 @@ fn a_wrong_line_of_an_endpoint_is_refused() {
         ),
     ];
     for (line, message, help) in cases {
-        let shown = shown(&changed("key = [\"id\"]\n", &format!("key = [\"id\"]\n{line}\n")), &[]);
-        assert!(shown.starts_with("the configuration has an error\n"), "{line}:\n{shown}");
-        let at = if message.contains("users.key`") { 5 } else { 6 };
-        assert!(shown.contains(&format!("config.toml:{at}:")), "{line}:\n{shown}");
-        assert!(shown.contains(message), "{line}:\n{shown}");
-        assert!(shown.contains(help), "{line}:\n{shown}");
+        expect_refused(line, message, help);
     }
+}
+
+/// Makes sure that a line below the endpoint's key is refused, once, at its own line, with these words and this mend.
+#[track_caller]
+fn expect_refused(line: &str, message: &str, help: &str) {
+    let shown = shown(&changed("key = [\"id\"]\n", &format!("key = [\"id\"]\n{line}\n")), &[]);
+    assert!(shown.starts_with("the configuration has an error\n"), "{line}:\n{shown}");
+    let at = if message.contains("users.key`") { 5 } else { 6 };
+    assert!(shown.contains(&format!("config.toml:{at}:")), "{line}:\n{shown}");
+    assert!(shown.contains(message), "{line}:\n{shown}");
+    assert!(shown.contains(help), "{line}:\n{shown}");
 }
 
 /// Each line above the endpoints is refused.

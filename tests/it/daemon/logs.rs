@@ -1,18 +1,24 @@
 //! What it logs, and where it looks for what it needs.
 
-use std::fs;
+use std::{
+    fs,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{USERS, one_user, started, wait_for_log, wait_for_runs};
-use crate::support::{Api, Sandbox, token, wait_until};
+use crate::{
+    listing::refusal,
+    support::{Answer, Api, Sandbox, token, wait_until},
+};
 
 /// The daemon's log of two runs or more, with the number of runs.
 fn logged(rust_log: Option<&str>, arguments: &[&str]) -> (String, usize) {
     let api = Api::serve_all(|asked| match asked.path.as_str() {
         "/token" => token("t0ken-of-the-test", 3600),
-        _ => one_user(),
+        _ => Answer::json(r#"[{"id":1,"name":"Lovelace"}]"#),
     });
     let mut sandbox = Sandbox::with_api(&api.url(), USERS);
     if let Some(filter) = rust_log {
@@ -40,11 +46,11 @@ fn a_run_is_one_line_between_the_start_and_the_stop() {
         [lines.first(), lines.get(1), lines.get(2), lines.iter().rev().nth(1), lines.last()];
     let story: Vec<&str> = story.into_iter().flatten().copied().collect();
     settings.bind(|| insta::assert_snapshot!(story.join("\n"), @r#"
-    [TIME]  INFO mapiq_sync::app: ready: the jobs run on their schedules version=[VERSION] jobs=1
-    [TIME]  INFO mapiq_sync::app: run done job.name="all" run.id=1 result="ok" pages=1 rows.new=1 rows.changed=0 rows.unchanged=0 rejected=0 requests=1 duration_ms=[MS]
-    [TIME]  INFO mapiq_sync::app: run done job.name="all" run.id=2 result="ok" pages=1 rows.new=0 rows.changed=0 rows.unchanged=1 rejected=0 requests=1 duration_ms=[MS]
+    [TIME]  INFO mapiq_sync::app::serve: ready: the jobs run on their schedules version=[VERSION] jobs=1
+    [TIME]  INFO mapiq_sync::app::logging: run done job.name="all" run.id=1 trigger="schedule" result="ok" pages=1 rows.new=1 rows.changed=0 rows.unchanged=0 rejected=0 requests=1 duration_ms=[MS]
+    [TIME]  INFO mapiq_sync::app::logging: run done job.name="all" run.id=2 trigger="schedule" result="ok" pages=1 rows.new=0 rows.changed=0 rows.unchanged=1 rejected=0 requests=1 duration_ms=[MS]
     [TIME]  INFO mapiq_sync::daemon::signals: asked to stop: finishing what is in hand signal="SIGTERM"
-    [TIME]  INFO mapiq_sync::app: stopping: the pages in hand are finished runs=0
+    [TIME]  INFO mapiq_sync::app::serve: stopping: the pages in hand are finished runs=0
     "#));
     assert_eq!(lines.len(), runs + 3, "{log}");
 }
@@ -85,15 +91,103 @@ fn rust_log_is_honoured() {
 }
 
 #[test]
-fn neither_secret_nor_token_is_in_the_log_at_its_most_talkative() {
-    let (log, _) = logged(Some("trace"), &[]);
-    for library in ["reqwest", "hyper", "mapiq_sync"] {
-        assert!(log.contains(library), "the log would tell if there was something to tell");
+fn neither_secret_nor_token_nor_record_is_in_the_log_at_its_most_talkative() {
+    const ALL: &str = "trace,hyper=trace,hyper_util=trace,h2=trace,reqwest=trace,rustls=trace,sqlx=trace,tokio_cron_scheduler=trace";
+    for format in ["text", "json"] {
+        let (log, _) = logged(Some(ALL), &["--log-format", format]);
+        for library in ["reqwest", "hyper", "mapiq_sync"] {
+            assert!(log.contains(library), "{library} would tell if there was something to tell");
+        }
+        assert_tells_nothing(&log);
     }
-    for secret in ["hunter2", "t0ken"] {
+    let log = interactive(ALL);
+    assert!(log.contains("hyper"), "the libraries are heard");
+    assert_tells_nothing(&log);
+}
+
+#[track_caller]
+fn assert_tells_nothing(log: &str) {
+    for secret in ["hunter2", "t0ken", "Lovelace"] {
         let told: Vec<&str> = log.lines().filter(|line| line.contains(secret)).collect();
-        assert_eq!(told, [""; 0]);
+        assert_eq!(told, [""; 0], "{secret}");
     }
+}
+
+/// What a run by hand prints to stderr, where one endpoint's limit refuses once, one fails, and one record has no key.
+fn interactive(rust_log: &str) -> String {
+    let refused = AtomicBool::new(false);
+    let api = Api::serve_all(move |asked| match asked.path.as_str() {
+        "/token" => token("t0ken-of-the-test", 3600),
+        "/v2/users" if !refused.swap(true, Ordering::SeqCst) => refusal(1),
+        "/v2/rooms" => Answer::status(500, "[{\"name\":\"not told\"}]"),
+        _ => Answer::json(r#"[{"id":1,"name":"Lovelace"},{"id":null,"name":"Lovelace"}]"#),
+    });
+    let rooms = USERS.replace("users", "rooms");
+    let mut sandbox = Sandbox::with_api(&api.url(), &format!("{USERS}{rooms}"));
+    sandbox.set("RUST_LOG", rust_log);
+    sandbox.run(&["--run-now", "--log-format", "json"]).expect_status(1).stderr
+}
+
+#[test]
+fn what_is_logged_of_an_endpoint_says_in_which_run_of_which_job() {
+    let api = Api::serve(|_| Answer::status(400, "{}"));
+    let mut sandbox = Sandbox::with_api(&api.url(), USERS);
+    let manager = super::ServiceManager::of(&mut sandbox);
+    let daemon = sandbox.start(&["--log-format", "json"]);
+    manager.wait_for("READY=1");
+    wait_for_runs(&sandbox, 1, "failed");
+    daemon.signal(Signal::TERM);
+    let log = daemon.wait().expect_status(0).stderr;
+    let runs = sandbox.count("SELECT count(*) FROM _sync_runs");
+
+    let events: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
+        .collect();
+    let errors: Vec<&Value> = events.iter().filter(|event| event["level"] == "ERROR").collect();
+    assert_eq!(i64::try_from(errors.len()), Ok(runs), "a failure is logged once:\n{log}");
+    let error = errors.first().expect("a run has failed");
+    assert_eq!(error["message"], "endpoint failed");
+    assert_eq!(error["endpoint.name"], "users");
+    let run = serde_json::json!({ "name": "run", "run.id": 1, "job.name": "all" });
+    let endpoint = serde_json::json!({ "name": "endpoint", "endpoint.name": "users" });
+    assert_eq!(error["spans"], serde_json::json!([run, endpoint]));
+}
+
+#[test]
+fn every_event_of_a_troubled_run_has_fields_with_units() {
+    let log = logged_trouble();
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "[TIME]");
+    settings.add_filter(r"until [0-9:]+ UTC", "until [TIME] UTC");
+    settings.add_filter(r"duration_ms=\d+", "duration_ms=[MS]");
+    let story: Vec<&str> = log.lines().filter(|line| line.contains("app::logging")).collect();
+    settings.bind(|| insta::assert_snapshot!(story.join("\n"), @r#"
+    [TIME]  WARN run{run.id=1 job.name="all"}:endpoint{endpoint.name="users"}: mapiq_sync::app::logging: the API refuses by its rate limit endpoint.name="users" limit.group="/v2/users" pause_ms=60000 refusals=1
+    [TIME]  WARN run{run.id=1 job.name="all"}:endpoint{endpoint.name="users"}: mapiq_sync::app::logging: endpoint paused: the rate limit asks for a wait until [TIME] UTC (1 min), longer than `rate_limit.max_wait`; the next run goes on endpoint.name="users" pages=1 limit.not_before="[TIME]"
+    [TIME]  WARN run{run.id=1 job.name="all"}:endpoint{endpoint.name="users"}: mapiq_sync::app::logging: records cannot be stored: see _sync_rejects endpoint.name="users" records=1
+    [TIME]  INFO mapiq_sync::app::logging: run done job.name="all" run.id=1 trigger="schedule" result="paused" pages=1 rows.new=1 rows.changed=0 rows.unchanged=0 rejected=1 requests=2 duration_ms=[MS]
+    "#));
+}
+
+/// The log of a daemon's only run: an endpoint is paused by its limit, and has had a record without a key before.
+fn logged_trouble() -> String {
+    let api = Api::serve(|asked| match asked.number("page") {
+        1 => Answer::json(r#"{"items":[{"id":1},{"id":null}],"total":4}"#),
+        _ => refusal(59),
+    });
+    let paged = format!(
+        "{USERS}records = \"items\"\ntotal = \"total\"\npagination = {{ style = \"page\" }}\n"
+    );
+    let mut sandbox = Sandbox::with_api(&api.url(), &paged);
+    sandbox.set("MAPIQ_SYNC__RATE_LIMIT__MAX_WAIT", "1s");
+    let (daemon, _manager) = started(&mut sandbox);
+    wait_for_log(&daemon, "run done");
+    // Its ticks would begin it anew, and be refused without asking.
+    daemon.signal(Signal::TERM);
+    let log = daemon.wait().expect_status(0).stderr;
+    let first: Vec<&str> = log.lines().take_while(|line| !line.contains("run.id=2")).collect();
+    first.join("\n")
 }
 
 #[test]

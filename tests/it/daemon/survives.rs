@@ -1,7 +1,6 @@
 //! What must not end it.
 
 use std::{
-    fs,
     process::{Child, Stdio},
     sync::{
         Arc,
@@ -77,25 +76,6 @@ fn credentials_that_are_refused_later_fail_the_run_and_the_next_one_tries_again(
     wait_until("a later run is ok", || sandbox.count(later) > 0);
     daemon.signal(Signal::TERM);
     daemon.wait().expect_status(0).expect_stderr("invalid_client: expired");
-}
-
-#[test]
-fn a_database_that_is_moved_away_is_told_and_taken_up_again_when_it_is_back() {
-    let api = Api::serve(|_| one_user());
-    let mut sandbox = Sandbox::with_api(&api.url(), USERS);
-    let (daemon, _manager) = started(&mut sandbox);
-    wait_for_runs(&sandbox, 1, "ok");
-    let away = sandbox.path().join("away.db");
-    fs::rename(sandbox.database(), &away).expect("the database can be moved");
-    wait_for_log(&daemon, "was deleted, moved or replaced while it was in use");
-    assert!(!sandbox.database().exists(), "nothing takes its place unseen");
-    fs::rename(&away, sandbox.database()).expect("the database can be moved back");
-    let runs = sandbox.count("SELECT max(run_id) FROM _sync_runs");
-    wait_until("another run is recorded", || {
-        sandbox.count("SELECT max(run_id) FROM _sync_runs WHERE result = 'ok'") > runs
-    });
-    daemon.signal(Signal::TERM);
-    daemon.wait().expect_status(0);
 }
 
 #[test]

@@ -1,0 +1,272 @@
+//! The daemon's loop: ticks and ends of pauses to runs.
+
+use std::{future::pending, panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt;
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{App, AppError, logging};
+use crate::{
+    clock::{BootTime, Clock},
+    daemon::{self, Notices, Resumptions, Running, Tick},
+    store::Trigger,
+    sync::{Ending, Event, FailureClass, JobSettings, Runner, Watcher, chain},
+};
+
+/// Ticks that may wait for the loop; it never waits for anything longer than a start of a run.
+const TICKS: usize = 64;
+
+/// A limit has paused an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paused {
+    endpoint: String,
+    until: BootTime,
+}
+
+/// A run has ended.
+enum Ended {
+    /// That of a job.
+    Job(String),
+    /// That which took an endpoint up again; or there was none, because it has to wait until then.
+    Resumption { endpoint: String, put_off: Option<BootTime> },
+}
+
+/// Watches the daemon's runs: logs them, and tells of every endpoint that a limit has paused.
+pub fn watcher() -> (Watcher, mpsc::UnboundedReceiver<Paused>) {
+    let (sender, paused) = mpsc::unbounded_channel();
+    let watcher = Arc::new(move |event: &Event<'_>| {
+        logging::event(event);
+        if let Event::Finished(report) = event
+            && let Ending::Paused(pause) = &report.ending
+            && let Some(until) = pause.not_before()
+        {
+            tell(&sender, Paused { endpoint: report.endpoint.clone(), until: until.boot });
+        }
+    });
+    (watcher, paused)
+}
+
+/// The loop may have ended already; then nobody waits for this.
+fn tell<T>(sender: &mpsc::UnboundedSender<T>, what: T) {
+    if sender.send(what).is_err() {
+        tracing::debug!("the daemon has stopped meanwhile");
+    }
+}
+
+impl App {
+    /// Runs the jobs on their schedules until `stop`; what runs then finishes its page. An endpoint that is `paused` is
+    /// taken up again once the limit lets it go on.
+    ///
+    /// # Errors
+    /// Where the schedules cannot be started, or the credentials are refused at the start.
+    pub async fn serve(
+        &self,
+        paused: mpsc::UnboundedReceiver<Paused>,
+        stop: &CancellationToken,
+    ) -> Result<(), AppError> {
+        let (ticks, received) = mpsc::channel(TICKS);
+        let scheduler =
+            daemon::start(&self.schedules, &self.clock, ticks).await.map_err(AppError::Schedule)?;
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            jobs = self.schedules.len(),
+            "ready: the jobs run on their schedules"
+        );
+        let notices = Notices::open();
+        notices.ready();
+        let served = self.first_token(stop).await;
+        if served.is_ok() {
+            let daemon = Daemon {
+                runner: Arc::clone(&self.runner),
+                clock: self.clock.clone(),
+                stop: stop.clone(),
+                tracker: TaskTracker::new(),
+                running: Running::default(),
+                resumptions: self.left_paused().await,
+            };
+            daemon.run(received, paused, &notices).await;
+        } else {
+            notices.stopping();
+        }
+        scheduler.stop().await;
+        served
+    }
+
+    /// Wrong credentials do not mend themselves, so the daemon ends with them at its start; an outage does not end it.
+    async fn first_token(&self, stop: &CancellationToken) -> Result<(), AppError> {
+        let token = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            token = self.runner.first_token() => token,
+        };
+        match token {
+            Ok(()) => Ok(()),
+            Err(error) if error.class() == FailureClass::Credentials => {
+                Err(AppError::Credentials(error))
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = chain(&error),
+                    "no access token yet: the first run tries again"
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// What earlier processes have left to the end of a pause.
+    async fn left_paused(&self) -> Resumptions {
+        let mut resumptions = Resumptions::default();
+        match self.runner.paused().await {
+            Ok(paused) => {
+                for paused in paused {
+                    resumptions.pause(&paused.endpoint, paused.not_before);
+                }
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = chain(&error),
+                    "paused endpoints are left to their jobs' next runs"
+                );
+            }
+        }
+        resumptions
+    }
+}
+
+/// What the loop knows and uses.
+struct Daemon {
+    runner: Arc<Runner>,
+    clock: Clock,
+    stop: CancellationToken,
+    tracker: TaskTracker,
+    running: Running,
+    resumptions: Resumptions,
+}
+
+impl Daemon {
+    async fn run(
+        mut self,
+        mut ticks: mpsc::Receiver<Tick>,
+        mut paused: mpsc::UnboundedReceiver<Paused>,
+        notices: &Notices,
+    ) {
+        let (finished, mut ended) = mpsc::unbounded_channel();
+        let mut told = String::new();
+        loop {
+            let doing = self.running.to_string();
+            if told != doing {
+                notices.status(&doing);
+                told = doing;
+            }
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break,
+                Some(Paused { endpoint, until }) = paused.recv() => {
+                    self.resumptions.pause(&endpoint, until);
+                }
+                Some(ended) = ended.recv() => match ended {
+                    Ended::Job(job) => self.running.finished(&job),
+                    Ended::Resumption { endpoint, put_off } => {
+                        self.running.resumed(&endpoint);
+                        if let Some(until) = put_off {
+                            self.resumptions.pause(&endpoint, until);
+                        }
+                    }
+                },
+                Some(tick) = ticks.recv() => self.tick(&tick.job, &finished),
+                () = sleep_until(&self.clock, self.resumptions.next()) => {
+                    let now = self.clock.now().boot;
+                    for endpoint in self.resumptions.take_due(now, &mut self.running) {
+                        self.resume(endpoint, finished.clone());
+                    }
+                }
+            }
+        }
+        notices.stopping();
+        tracing::info!(runs = self.tracker.len(), "stopping: the pages in hand are finished");
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+
+    /// Starts a job that is due, unless it runs still; an endpoint of it that is just taken up again is left out.
+    fn tick(&mut self, job: &str, finished: &mpsc::UnboundedSender<Ended>) {
+        let Some(job) = self.runner.jobs().iter().find(|known| known.name == job) else { return };
+        let (busy, free): (Vec<String>, Vec<String>) =
+            job.endpoints.iter().cloned().partition(|endpoint| self.running.resumes(endpoint));
+        if free.is_empty() || !self.running.start(&job.name) {
+            tracing::warn!(job.name = job.name, "the job is still running: this tick is skipped");
+            return;
+        }
+        for endpoint in busy {
+            tracing::warn!(
+                job.name = job.name,
+                endpoint.name = endpoint,
+                "still going on after a pause: left out of this run"
+            );
+        }
+        for endpoint in &free {
+            self.resumptions.begun(endpoint);
+        }
+        let job = JobSettings { name: job.name.clone(), endpoints: free };
+        let (runner, stop) = (Arc::clone(&self.runner), self.stop.clone());
+        let finished = finished.clone();
+        self.tracker.spawn(async move {
+            run(&runner, &job, Trigger::Schedule, &stop).await;
+            tell(&finished, Ended::Job(job.name));
+        });
+    }
+
+    /// Takes an endpoint up again.
+    fn resume(&self, endpoint: String, finished: mpsc::UnboundedSender<Ended>) {
+        let (runner, stop) = (Arc::clone(&self.runner), self.stop.clone());
+        self.tracker.spawn(async move {
+            let put_off = resume(&runner, &endpoint, &stop).await;
+            tell(&finished, Ended::Resumption { endpoint, put_off });
+        });
+    }
+}
+
+/// Runs an endpoint that was paused, if it is so still: another process may have been faster. Where another pause holds
+/// by now, returns its end instead.
+async fn resume(runner: &Runner, endpoint: &str, stop: &CancellationToken) -> Option<BootTime> {
+    let paused = match runner.paused().await {
+        Ok(paused) => paused,
+        Err(error) => {
+            tracing::error!(
+                endpoint.name = endpoint,
+                error = chain(&error),
+                "the endpoint is left to its job's next run"
+            );
+            return None;
+        }
+    };
+    let paused = paused.into_iter().find(|paused| paused.endpoint == endpoint)?;
+    if !paused.worth_a_run {
+        return Some(paused.not_before);
+    }
+    run(runner, &paused.job, Trigger::Resume, stop).await;
+    None
+}
+
+/// Runs a job, or some endpoints of it, and logs how that went.
+async fn run(runner: &Runner, job: &JobSettings, trigger: Trigger, stop: &CancellationToken) {
+    // A fault of this program must not keep the job from ever running again.
+    match AssertUnwindSafe(runner.run(job, trigger, stop)).catch_unwind().await {
+        Ok(Ok(report)) => logging::run(&report, trigger),
+        Ok(Err(error)) => {
+            tracing::error!(job.name = job.name, error = chain(&error), "the run cannot start");
+        }
+        Err(_) => {
+            tracing::error!(job.name = job.name, "the run has met a fault of this program");
+        }
+    }
+}
+
+/// Ends at a moment, or never where there is none.
+async fn sleep_until(clock: &Clock, moment: Option<BootTime>) {
+    match moment {
+        Some(moment) => clock.sleep_until(moment).await,
+        None => pending().await,
+    }
+}
