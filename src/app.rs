@@ -69,9 +69,10 @@ impl App {
     pub async fn run_once(
         &self,
         jobs: &[JobSettings],
+        trigger: Trigger,
         stop: &CancellationToken,
     ) -> Result<Vec<JobReport>, AppError> {
-        let runs = jobs.iter().map(|job| self.runner.run(job, Trigger::RunNow, stop));
+        let runs = jobs.iter().map(|job| self.runner.run(job, trigger, stop));
         let reports = futures_util::future::join_all(runs).await;
         reports.into_iter().collect::<Result<_, _>>().map_err(AppError::Store)
     }
@@ -207,6 +208,13 @@ pub fn logging_watcher() -> Watcher {
         }
         Event::StartsOver { endpoint, reason } => {
             tracing::info!(endpoint.name = endpoint, "starts over: {reason}");
+        }
+        Event::Narrowed { endpoint, problem, refused, width } => {
+            tracing::info!(
+                endpoint.name = endpoint,
+                %problem,
+                "the API refuses {refused} at once: asks for {width}"
+            );
         }
         Event::PageStored { endpoint, page, records, .. } => {
             tracing::debug!(endpoint.name = endpoint, page, records, "page stored");

@@ -17,6 +17,7 @@ mod pagination;
 mod reader;
 mod tree;
 mod values;
+mod window;
 
 use std::{fs, path::Path};
 
@@ -105,7 +106,7 @@ fn read(text: &str, file: &Path, environment: &Environment, diagnostics: &Diagno
     let store = database::read(&mut root, environment);
     let rate_limit = endpoint::read_default_limit(&mut root);
     let endpoints = endpoint::read_all(&mut root, rate_limit.limit);
-    let jobs = job::read_all(&mut root, &endpoints.names);
+    let jobs = job::read_all(&mut root, &endpoints);
     root.finish();
 
     Config {

@@ -16,6 +16,7 @@ mod schema;
 mod statements;
 mod sweeps;
 mod upsert;
+mod widths;
 mod writer;
 
 use std::{
@@ -34,7 +35,8 @@ pub use self::{
     ledger::{Asker, Reservation, Reserved, TOKEN_GROUP},
     lock::FileLock,
     query::{Grid, query},
-    sweeps::{Bounds, Origin, Slice, Sweep, SweepId},
+    sweeps::{Bounds, Dates, Origin, Slice, Sweep, SweepId},
+    widths::LearntWidth,
 };
 use crate::{
     clock::{Clock, format_utc},

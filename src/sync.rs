@@ -7,14 +7,18 @@ mod report;
 mod runner;
 mod shared;
 mod sweep;
+mod window;
 
 use std::time::Duration;
+
+use chrono_tz::Tz;
 
 pub use self::{
     error::{EndpointError, FailureClass},
     report::{Ending, EndpointReport, Event, JobReport, Pause, StartOver, Wait, seconds},
     runner::{Runner, chain},
     shared::Watcher,
+    window::{DateFormat, FormatError, Width, WindowEnd, WindowSettings},
 };
 
 use crate::{
@@ -38,6 +42,8 @@ pub struct EndpointSettings {
     pub total: Option<FieldPath>,
     /// How the listing is paged.
     pub pagination: Style,
+    /// The range of dates to ask for; `None`: the whole listing is one snapshot.
+    pub window: Option<WindowSettings>,
     /// The rate limit of this endpoint's group.
     pub limit: Limit,
     /// Endpoints of one group share one budget (default: the path).
@@ -53,6 +59,8 @@ pub struct JobSettings {
     pub name: String,
     /// Its endpoints, by name.
     pub endpoints: Vec<String>,
+    /// The time zone that its windows are counted in.
+    pub timezone: Tz,
 }
 
 /// What holds for every endpoint.

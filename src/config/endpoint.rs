@@ -6,7 +6,7 @@ use super::{
     pagination,
     reader::{Problem, Section},
     tree::{Node, Origin},
-    values,
+    values, window,
 };
 use crate::{
     api::pagination::Style,
@@ -21,9 +21,6 @@ const TYPES: [(&str, ColumnType); 4] = [
     ("text", ColumnType::Text),
     ("boolean", ColumnType::Boolean),
 ];
-
-const WINDOW_KEYS: [&str; 8] =
-    ["from_param", "to_param", "field", "back", "ahead", "slice", "format", "end"];
 
 const SINCE_KEYS: [&str; 3] = ["param", "lookback", "full_every"];
 
@@ -127,6 +124,9 @@ fn read(endpoint: &mut Section<'_>, default: Limit) -> Option<EndpointSettings> 
     };
     let (limit, group) = read_rate_limit(endpoint, default);
     let transforms = read_transforms(endpoint);
+    let window = endpoint
+        .optional_section("window")
+        .map(|section| window::read(section, style.as_ref(), transforms.as_ref()));
     refuse_unsupported(endpoint);
 
     let (name, path) = (name?, path?);
@@ -138,6 +138,7 @@ fn read(endpoint: &mut Section<'_>, default: Limit) -> Option<EndpointSettings> 
         records,
         total,
         pagination: style?,
+        window: window.flatten(),
         limit,
         transforms: transforms?,
     })
@@ -183,7 +184,7 @@ fn read_transforms(endpoint: &mut Section<'_>) -> Option<Transforms> {
 }
 
 /// Whether a path is the other or an object around it.
-fn covers(path: &FieldPath, field: &FieldPath) -> bool {
+pub(super) fn covers(path: &FieldPath, field: &FieldPath) -> bool {
     match field.as_str().strip_prefix(path.as_str()) {
         Some(rest) => rest.is_empty() || rest.starts_with('.'),
         None => false,
@@ -199,13 +200,6 @@ fn refuse_unsupported(endpoint: &mut Section<'_>) {
         "since",
         &SINCE_KEYS,
         Problem::not_supported("leave it out: every run reads the whole listing"),
-    );
-    endpoint.refuse_table(
-        "window",
-        &WINDOW_KEYS,
-        Problem::not_supported(
-            "leave it out: the listing is read whole; a fixed range can be given in `params`",
-        ),
     );
     endpoint.optional("on_missing", |node| {
         if values::word(node, &[("mark", false), ("keep", true)])? {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Store, StoreError, error::Doing};
+use super::{Dates, Store, StoreError, error::Doing};
 use crate::clock::format_utc;
 
 /// A run of a job, as `_sync_runs` numbers it.
@@ -16,6 +16,8 @@ pub enum Trigger {
     RunNow,
     /// The job's schedule.
     Schedule,
+    /// `--run-now` with dates: these, instead of the endpoints' windows.
+    Backfill(Dates),
 }
 
 impl Trigger {
@@ -23,6 +25,7 @@ impl Trigger {
         match self {
             Self::RunNow => "run-now",
             Self::Schedule => "schedule",
+            Self::Backfill(_) => "backfill",
         }
     }
 }

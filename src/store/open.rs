@@ -34,8 +34,10 @@ const MARK: usize = 68;
 const HEADER: u64 = 72;
 
 /// The bookkeeping tables' migrations, in order; a released one never changes.
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "bookkeeping", include_str!("../../migrations/0001_bookkeeping.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "bookkeeping", include_str!("../../migrations/0001_bookkeeping.sql")),
+    (2, "windows", include_str!("../../migrations/0002_windows.sql")),
+];
 
 const MIGRATIONS_TABLE: &str = "_sync_migrations";
 

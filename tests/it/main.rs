@@ -17,3 +17,4 @@ mod systemd;
 mod tables;
 mod tokens;
 mod values;
+mod windows;

@@ -48,6 +48,7 @@ pub(super) fn is_worth_a_line(event: &Event<'_>) -> bool {
     match event {
         Event::Resumed { .. }
         | Event::StartsOver { .. }
+        | Event::Narrowed { .. }
         | Event::Waiting { reason: Wait::Retry(_), .. } => true,
         Event::PageStored { .. }
         | Event::Waiting { reason: Wait::Limit | Wait::Pause, .. }
@@ -89,7 +90,10 @@ impl Bars {
                 does(Doing::Ended(report.ending.result().as_str()));
                 bar.abandon();
             }
-            Event::Resumed { .. } | Event::StartsOver { .. } | Event::Refused { .. } => {}
+            Event::Resumed { .. }
+            | Event::StartsOver { .. }
+            | Event::Narrowed { .. }
+            | Event::Refused { .. } => {}
         }
     }
 }
