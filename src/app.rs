@@ -65,9 +65,10 @@ impl App {
     pub async fn run_once(
         &self,
         jobs: &[JobSettings],
+        trigger: Trigger,
         stop: &CancellationToken,
     ) -> Result<Vec<JobReport>, AppError> {
-        let runs = jobs.iter().map(|job| self.runner.run(job, Trigger::RunNow, stop));
+        let runs = jobs.iter().map(|job| self.runner.run(job, trigger, stop));
         let reports = futures_util::future::join_all(runs).await;
         reports.into_iter().collect::<Result<_, _>>().map_err(AppError::Store)
     }

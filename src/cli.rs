@@ -1,5 +1,6 @@
 //! The command line; the only place that prints.
 
+mod backfill;
 mod console;
 mod demo;
 mod exit_status;
@@ -55,6 +56,9 @@ pub struct Arguments {
     /// With --run-now: run this job only (may be repeated)
     #[arg(long = "job", value_name = "NAME", requires = "run_now")]
     jobs: Vec<String>,
+
+    #[command(flatten)]
+    dates: backfill::DatesArgs,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -138,12 +142,16 @@ async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
             Err(error) => fail(ExitStatus::Failed, &error),
         },
         None => {
+            let dates = match arguments.dates.dates() {
+                Ok(dates) => dates,
+                Err(message) => return usage(&message),
+            };
             let config = match load(&arguments.config) {
                 Ok(config) => config,
                 Err(status) => return status,
             };
             if arguments.run_now {
-                run_now::run(config, &arguments.jobs, &stop).await
+                run_now::run(config, &arguments.jobs, dates, &stop).await
             } else {
                 serve::run(config, &stop).await
             }

@@ -18,6 +18,7 @@ mod reader;
 mod transforms;
 mod tree;
 mod values;
+mod window;
 
 use std::{fs, path::Path};
 
@@ -128,7 +129,7 @@ fn read(text: &str, file: &Path, environment: &Environment, diagnostics: &Diagno
     let store = database::read(&mut root, environment);
     let rate_limit = endpoint::read_default_limit(&mut root);
     let endpoints = endpoint::read_all(&mut root, rate_limit.limit);
-    let jobs = job::read_all(&mut root, &endpoints.names);
+    let jobs = job::read_all(&mut root, &endpoints);
     root.finish();
 
     Config {

@@ -18,6 +18,7 @@ mod scrub;
 mod statements;
 mod sweeps;
 mod upsert;
+mod widths;
 mod writer;
 
 use std::{path::PathBuf, sync::Arc};
@@ -33,7 +34,8 @@ pub use self::{
     pauses::AskedPause,
     query::{Grid, query},
     scrub::{Scrubbed, erase::Erasure},
-    sweeps::{Bounds, Origin, Slice, Sweep, SweepId},
+    sweeps::{Bounds, Dates, Origin, Slice, Sweep, SweepId},
+    widths::LearntWidth,
 };
 use crate::{
     clock::{Clock, format_utc},

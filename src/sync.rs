@@ -8,8 +8,11 @@ mod report;
 mod runner;
 mod shared;
 mod sweep;
+mod window;
 
 use std::time::Duration;
+
+use chrono_tz::Tz;
 
 pub use self::{
     error::{EndpointError, FailureClass},
@@ -19,6 +22,7 @@ pub use self::{
     },
     runner::{Runner, chain},
     shared::Watcher,
+    window::{DateFormat, FormatError, Width, WindowEnd, WindowSettings},
 };
 
 use crate::{
@@ -42,6 +46,8 @@ pub struct EndpointSettings {
     pub total: Option<FieldPath>,
     /// How the listing is paged.
     pub pagination: Style,
+    /// The range of dates to ask for; `None`: the whole listing is one snapshot.
+    pub window: Option<WindowSettings>,
     /// The rate limit of this endpoint's group.
     pub limit: Limit,
     /// Endpoints of one group share one budget (default: the path).
@@ -57,6 +63,8 @@ pub struct JobSettings {
     pub name: String,
     /// Its endpoints, by name.
     pub endpoints: Vec<String>,
+    /// The time zone that its windows are counted in.
+    pub timezone: Tz,
 }
 
 /// What holds for every endpoint.

@@ -27,6 +27,13 @@ pub(super) fn event(event: &Event<'_>) {
         Event::Scrubbed { endpoint, scrubbed } => {
             tracing::info!(endpoint.name = endpoint, "removed from what is stored: {scrubbed}");
         }
+        Event::Narrowed { endpoint, problem, refused, width } => {
+            tracing::warn!(
+                endpoint.name = endpoint,
+                %problem,
+                "the API refuses {refused} at once: asks for {width}"
+            );
+        }
         Event::PageStored { endpoint, page, records, .. } => {
             tracing::debug!(endpoint.name = endpoint, page, records, "page stored");
         }

@@ -208,7 +208,7 @@ impl Daemon {
         for endpoint in &free {
             self.resumptions.begun(endpoint);
         }
-        let job = JobSettings { name: job.name.clone(), endpoints: free };
+        let job = JobSettings { endpoints: free, ..job.clone() };
         let (runner, stop) = (Arc::clone(&self.runner), self.stop.clone());
         let finished = finished.clone();
         self.tracker.spawn(async move {

@@ -92,7 +92,7 @@ async fn show(args: DemoArgs, stop: &CancellationToken) -> Result<ExitStatus> {
     ))?;
     let config = configured(&url, &database)?;
     let jobs = config.sync.jobs.clone();
-    let status = run_now::sync(config, &jobs, stop).await;
+    let status = run_now::sync(config, &jobs, store::Trigger::RunNow, stop).await;
     ended.cancel();
     served.await.context("the simulator broke down")?.context("the simulator broke down")?;
     simulator.wait().await;

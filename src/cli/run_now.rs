@@ -5,20 +5,36 @@ use std::{convert::Infallible, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ExitStatus, console, fail, fail_app, print_error, print_result, progress,
+    ExitStatus, backfill, console, fail, fail_app, print_error, print_result, progress,
     table::{Align, counted, table, thousands},
     usage,
 };
 use crate::{
     app::App,
     config::Config,
+    store::{Dates, RunResult, Trigger},
     sync::{Ending, EndpointReport, JobReport, JobSettings, chain},
 };
 
-/// Runs all jobs, or those named.
-pub(super) async fn run(config: Config, names: &[String], stop: &CancellationToken) -> ExitStatus {
-    match chosen(&config.sync.jobs, names) {
-        Ok(jobs) => sync(config, &jobs, stop).await,
+/// Runs all jobs, or those named; with dates, only what can be asked for dates.
+pub(super) async fn run(
+    config: Config,
+    names: &[String],
+    dates: Option<Dates>,
+    stop: &CancellationToken,
+) -> ExitStatus {
+    let jobs = match chosen(&config.sync.jobs, names) {
+        Ok(jobs) => jobs,
+        Err(message) => return usage(&message),
+    };
+    let Some(dates) = dates else { return sync(config, &jobs, Trigger::RunNow, stop).await };
+    match backfill::with_windows(jobs, &config.sync.endpoints) {
+        Ok((jobs, left_out)) => {
+            if !left_out.is_empty() {
+                console::print(&format!("left out, without a window: {}", left_out.join(", ")));
+            }
+            sync(config, &jobs, Trigger::Backfill(dates), stop).await
+        }
         Err(message) => usage(&message),
     }
 }
@@ -27,6 +43,7 @@ pub(super) async fn run(config: Config, names: &[String], stop: &CancellationTok
 pub(super) async fn sync(
     config: Config,
     jobs: &[JobSettings],
+    trigger: Trigger,
     stop: &CancellationToken,
 ) -> ExitStatus {
     let app = match App::build(config, progress::watcher(jobs)).await {
@@ -34,7 +51,7 @@ pub(super) async fn sync(
         Err(error) => return fail_app(error),
     };
     let reports = tokio::select! {
-        reports = app.run_once(jobs, stop) => reports,
+        reports = app.run_once(jobs, trigger, stop) => reports,
         never = tell_stop(stop) => match never {},
     };
     console::clear_bars();
@@ -46,6 +63,13 @@ pub(super) async fn sync(
     console::print("");
     let printed = print_result(summary(&reports).trim_end());
     print_trouble(&reports);
+    if let Trigger::Backfill(Dates { from, to }) = trigger
+        && reports.iter().any(|report| report.result() != RunResult::Ok)
+    {
+        console::print(&format!(
+            "the same command, with --from {from} --to {to}, goes on where this one has stopped"
+        ));
+    }
     match (closed, printed) {
         (Err(error), _) => fail_app(error),
         (Ok(()), Err(error)) => fail(ExitStatus::Failed, &error),

@@ -7,12 +7,9 @@ use super::{
     reader::{Problem, Section},
     transforms,
     tree::{Node, Origin},
-    values,
+    values, window,
 };
 use crate::{api::pagination::Style, limits::Limit, sync::EndpointSettings};
-
-const WINDOW_KEYS: [&str; 8] =
-    ["from_param", "to_param", "field", "back", "ahead", "slice", "format", "end"];
 
 const SINCE_KEYS: [&str; 3] = ["param", "lookback", "full_every"];
 
@@ -116,6 +113,9 @@ fn read(endpoint: &mut Section<'_>, default: Limit) -> Option<EndpointSettings> 
     };
     let (limit, group) = read_rate_limit(endpoint, default);
     let transforms = transforms::read(endpoint);
+    let window = endpoint
+        .optional_section("window")
+        .map(|section| window::read(section, style.as_ref(), transforms.as_ref()));
     refuse_unsupported(endpoint);
 
     let (name, path) = (name?, path?);
@@ -127,6 +127,7 @@ fn read(endpoint: &mut Section<'_>, default: Limit) -> Option<EndpointSettings> 
         records,
         total,
         pagination: style?,
+        window: window.flatten(),
         limit,
         transforms: transforms?,
     })
@@ -145,13 +146,6 @@ fn refuse_unsupported(endpoint: &mut Section<'_>) {
         "since",
         &SINCE_KEYS,
         Problem::not_supported("leave it out: every run reads the whole listing"),
-    );
-    endpoint.refuse_table(
-        "window",
-        &WINDOW_KEYS,
-        Problem::not_supported(
-            "leave it out: the listing is read whole; a fixed range can be given in `params`",
-        ),
     );
     endpoint.optional("on_missing", |node| {
         if values::word(node, &[("mark", false), ("keep", true)])? {

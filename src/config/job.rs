@@ -1,6 +1,6 @@
 //! `[[job]]`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::DateTime;
 use chrono_tz::{TZ_VARIANTS, Tz};
@@ -10,6 +10,7 @@ use croner::{
 };
 
 use super::{
+    endpoint::Endpoints,
     mend,
     reader::{Problem, Section},
     tree::Node,
@@ -23,9 +24,10 @@ pub(super) struct Jobs {
     pub(super) schedules: Vec<ScheduleSettings>,
 }
 
-/// Reads all of them; `endpoints` are the names that a job may name.
-pub(super) fn read_all(root: &mut Section<'_>, endpoints: &[String]) -> Jobs {
+/// Reads all of them; `endpoints` are those that a job may name.
+pub(super) fn read_all(root: &mut Section<'_>, endpoints: &Endpoints) -> Jobs {
     let mut jobs = Jobs { settings: Vec::new(), schedules: Vec::new() };
+    let mut zones = HashMap::new();
     let mut names = HashSet::new();
     for mut job in root.members("job") {
         let name_origin = job.origin_of("name");
@@ -37,15 +39,37 @@ pub(super) fn read_all(root: &mut Section<'_>, endpoints: &[String]) -> Jobs {
             job.report(&origin, "name", problem);
         }
         let schedule = job.required("schedule", r#""0 */15 * * * *""#, schedule);
+        let zone_origin = job.origin_of("timezone").or_else(|| job.origin().cloned());
         let timezone = job.optional("timezone", timezone).unwrap_or(Tz::UTC);
-        let endpoints = read_endpoints(&mut job, endpoints);
+        let chosen = read_endpoints(&mut job, &endpoints.names);
+        if let (Some(name), Some(chosen), Some(origin)) = (&name, &chosen, zone_origin) {
+            let windowed = endpoints.settings.iter().filter(|endpoint| endpoint.window.is_some());
+            for endpoint in windowed.filter(|endpoint| chosen.contains(&endpoint.name)) {
+                let here = zones.entry(endpoint.name.clone());
+                let (other, theirs) = here.or_insert_with(|| (name.clone(), timezone));
+                if *theirs != timezone {
+                    let problem = other_zone(&endpoint.name, other, *theirs, timezone);
+                    job.report(&origin, "timezone", problem);
+                }
+            }
+        }
         job.finish();
-        if let (Some(name), Some((text, schedule)), Some(endpoints)) = (name, schedule, endpoints) {
-            jobs.settings.push(JobSettings { name: name.clone(), endpoints });
+        if let (Some(name), Some((text, schedule)), Some(endpoints)) = (name, schedule, chosen) {
+            jobs.settings.push(JobSettings { name: name.clone(), endpoints, timezone });
             jobs.schedules.push(ScheduleSettings { job: name, text, schedule, timezone });
         }
     }
     jobs
+}
+
+/// Each job would give up the plan that the other one has left: `today` is not the same day for both.
+fn other_zone(endpoint: &str, other: &str, theirs: Tz, timezone: Tz) -> Problem {
+    Problem::new(
+        format!(
+            "is {timezone}, and the job `{other}` counts the window of `{endpoint}` in {theirs}"
+        ),
+        "give both jobs one time zone, or leave the endpoint to one of them",
+    )
 }
 
 fn read_endpoints(job: &mut Section<'_>, known: &[String]) -> Option<Vec<String>> {

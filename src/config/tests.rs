@@ -3,6 +3,7 @@
 mod accepted;
 mod refused;
 mod rendered;
+mod windows;
 
 use std::path::Path;
 

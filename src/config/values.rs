@@ -98,6 +98,15 @@ fn measure_text(node: &Node, what: &str, unit: &str) -> Result<String, Problem> 
 
 /// A duration: `500ms`, `60s`, `10m`, `1h`, `7d`.
 pub(super) fn duration(node: &Node) -> Result<Duration, Problem> {
+    duration_up_to(node, LONGEST, "366d")
+}
+
+/// A duration that is no longer than the one given, which is also given as it is written.
+pub(super) fn duration_up_to(
+    node: &Node,
+    longest: Duration,
+    written: &str,
+) -> Result<Duration, Problem> {
     let text = measure_text(node, "a duration", "s")?;
     let length = measure(&text, &DURATION_UNITS).map(Duration::from_millis).ok_or_else(|| {
         Problem::new(
@@ -105,8 +114,9 @@ pub(super) fn duration(node: &Node) -> Result<Duration, Problem> {
             "a whole number and one of ms, s, m, h, d, without a space: \"500ms\", \"60s\", \"10m\"",
         )
     })?;
-    if length > LONGEST {
-        return Err(Problem::new(format!("is too long: {text}"), "write \"366d\" at most"));
+    if length > longest {
+        let help = format!("write \"{written}\" at most");
+        return Err(Problem::new(format!("is too long: {text}"), help));
     }
     Ok(length)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 
-use super::{Store, StoreError, error::Doing, pauses};
+use super::{Dates, Store, StoreError, error::Doing, pauses};
 use crate::clock::format_utc;
 
 /// A run of a job, as `_sync_runs` numbers it.
@@ -21,6 +21,8 @@ pub enum Trigger {
     Schedule,
     /// The end of the wait that a limit has left an endpoint of the job to.
     Resume,
+    /// `--run-now` with dates: these, instead of the endpoints' windows.
+    Backfill(Dates),
 }
 
 impl Trigger {
@@ -30,6 +32,7 @@ impl Trigger {
             Self::RunNow => "run-now",
             Self::Schedule => "schedule",
             Self::Resume => "resume",
+            Self::Backfill(_) => "backfill",
         }
     }
 }
@@ -236,7 +239,7 @@ impl Store {
     }
 
     /// The endpoints with an open sweep whose last run with it was paused by a limit. A run that only found the endpoint
-    /// locked had no sweep.
+    /// locked had no sweep, and a backfill is for the person who asked for it.
     ///
     /// # Errors
     /// Where the journal cannot be read, or the database's file is no longer there.
@@ -249,7 +252,7 @@ impl Store {
              JOIN _sync_endpoint_runs AS e ON e.endpoint = s.endpoint \
              AND e.run_id = (SELECT max(last.run_id) FROM _sync_endpoint_runs AS last WHERE last.endpoint = s.endpoint AND last.sweep_id = s.sweep_id) \
              JOIN _sync_runs AS r ON r.run_id = e.run_id \
-             WHERE s.finished_at IS NULL AND e.not_before_at IS NOT NULL ORDER BY e.endpoint",
+             WHERE s.finished_at IS NULL AND s.backfill IS NULL AND e.not_before_at IS NOT NULL ORDER BY e.endpoint",
         )
         .fetch_all(&mut writer.connection)
         .await

@@ -36,6 +36,7 @@ const HEADER: u64 = 72;
 /// The bookkeeping tables' migrations, in order; a released one never changes.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "bookkeeping", include_str!("../../migrations/0001_bookkeeping.sql")),
+    (2, "windows", include_str!("../../migrations/0002_windows.sql")),
     (3, "limits", include_str!("../../migrations/0003_limits.sql")),
     (4, "privacy", include_str!("../../migrations/0004_privacy.sql")),
 ];

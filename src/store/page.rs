@@ -3,7 +3,7 @@
 use sqlx::{Connection, SqliteConnection};
 
 use super::{
-    Checkpoint, Page, RowCounts, StoreError, columns, error::Doing, upsert, writer::Writer,
+    Checkpoint, Page, RowCounts, StoreError, columns, error::Doing, upsert, widths, writer::Writer,
 };
 
 const COMMIT: &str = "store a page";
@@ -127,9 +127,9 @@ async fn checkpoint(
     )
     .bind(now)
     .bind(page.sweep.0)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    widths::learn(connection, page.sweep, now).await
 }
 
 /// SQLite's integers have a sign; no count comes near 2^63.

@@ -1,5 +1,8 @@
 //! Sweeps and their checkpoints: a plan is fixed when it is made, and a later run finishes it.
 
+use std::fmt;
+
+use chrono::{NaiveDate, TimeDelta};
 use sqlx::{Row, SqliteConnection};
 
 use super::{RunId, Store, StoreError, error::Doing};
@@ -9,13 +12,28 @@ use crate::clock::format_utc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SweepId(pub i64);
 
-/// The bounds of a slice, as they are asked; a snapshot has none.
+/// The bounds of a slice: local date-times that are sorted as text; a snapshot has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bounds {
     /// The lower bound.
     pub lower: Option<String>,
-    /// The upper bound.
+    /// The upper bound, which the slice ends just before.
     pub upper: Option<String>,
+}
+
+/// The dates that a backfill asks for, both included; shown and stored as `2026-01-01/2026-03-31`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dates {
+    /// The first one.
+    pub from: NaiveDate,
+    /// The last one.
+    pub to: NaiveDate,
+}
+
+impl fmt::Display for Dates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.from, self.to)
+    }
 }
 
 /// A slice of a sweep that is not finished.
@@ -40,6 +58,12 @@ pub struct Sweep {
     pub slices: Vec<Slice>,
     /// How it came to be.
     pub origin: Origin,
+    /// Pages stored so far, those of finished slices included.
+    pub pages: u64,
+    /// Where its plan ends: the last upper bound, that of a finished slice included.
+    pub end: Option<String>,
+    /// How wide its slices are, once the API has refused wider ones.
+    pub width: Option<TimeDelta>,
 }
 
 /// How a sweep came to be.
@@ -58,7 +82,7 @@ pub enum Origin {
 
 impl Store {
     /// Takes up the endpoint's open sweep, or begins a new one of the slices given; one that was made with other settings
-    /// is given up.
+    /// is given up. A backfill is a sweep of its own, which only the same dates take up.
     ///
     /// # Errors
     /// Where the sweep cannot be stored.
@@ -67,13 +91,21 @@ impl Store {
         run: RunId,
         endpoint: &str,
         fingerprint: &str,
+        backfill: Option<Dates>,
         plan: &[Bounds],
     ) -> Result<Sweep, StoreError> {
         let doing = "open a sweep";
         let now = format_utc(self.clock.now().wall);
+        let wanted = Wanted {
+            endpoint,
+            fingerprint,
+            backfill: backfill.map(|dates| dates.to_string()),
+            plan,
+            now: &now,
+        };
         let mut writer = self.writer.lock().await;
         let mut transaction = writer.begin(doing).await?;
-        let sweep = open(&mut transaction, endpoint, fingerprint, plan, &now).await.doing(doing)?;
+        let sweep = open(&mut transaction, &wanted).await.doing(doing)?;
         sqlx::query(
             "UPDATE _sync_endpoint_runs SET sweep_id = ? WHERE run_id = ? AND endpoint = ?",
         )
@@ -113,52 +145,67 @@ async fn supersede(
     Ok(())
 }
 
+/// What a sweep is to be.
+struct Wanted<'w> {
+    endpoint: &'w str,
+    fingerprint: &'w str,
+    backfill: Option<String>,
+    plan: &'w [Bounds],
+    now: &'w str,
+}
+
 async fn open(
     connection: &mut SqliteConnection,
-    endpoint: &str,
-    fingerprint: &str,
-    plan: &[Bounds],
-    now: &str,
+    wanted: &Wanted<'_>,
 ) -> Result<Sweep, sqlx::Error> {
     let left = sqlx::query(
-        "SELECT sweep_id, fingerprint FROM _sync_sweeps WHERE endpoint = ? AND finished_at IS NULL",
+        "SELECT sweep_id, fingerprint FROM _sync_sweeps WHERE endpoint = ? AND backfill IS ? AND finished_at IS NULL",
     )
-    .bind(endpoint)
+    .bind(wanted.endpoint)
+    .bind(&wanted.backfill)
     .fetch_optional(&mut *connection)
     .await?;
     let Some(left) = left else {
-        return begin(connection, endpoint, fingerprint, plan, Origin::New, now).await;
+        return begin(connection, wanted, Origin::New).await;
     };
     let (id, made_with): (i64, String) = (left.try_get(0)?, left.try_get(1)?);
-    if made_with == fingerprint {
-        let slices = unfinished(connection, id).await?;
-        return Ok(Sweep { id: SweepId(id), slices, origin: Origin::Resumed });
+    if made_with == wanted.fingerprint {
+        return load(connection, id, Origin::Resumed).await;
     }
-    supersede(connection, id, now).await?;
-    begin(connection, endpoint, fingerprint, plan, Origin::Replaced { fingerprint: made_with }, now)
-        .await
+    supersede(connection, id, wanted.now).await?;
+    begin(connection, wanted, Origin::Replaced { fingerprint: made_with }).await
 }
 
 async fn begin(
     connection: &mut SqliteConnection,
-    endpoint: &str,
-    fingerprint: &str,
-    plan: &[Bounds],
+    wanted: &Wanted<'_>,
     origin: Origin,
-    now: &str,
 ) -> Result<Sweep, sqlx::Error> {
     let inserted = sqlx::query(
-        "INSERT INTO _sync_sweeps (endpoint, fingerprint, started_at) VALUES (?, ?, ?)",
+        "INSERT INTO _sync_sweeps (endpoint, fingerprint, backfill, started_at) VALUES (?, ?, ?, ?)",
     )
-    .bind(endpoint)
-    .bind(fingerprint)
-    .bind(now)
+    .bind(wanted.endpoint)
+    .bind(wanted.fingerprint)
+    .bind(&wanted.backfill)
+    .bind(wanted.now)
     .execute(&mut *connection)
     .await?;
     let id = inserted.last_insert_rowid();
-    for (number, bounds) in (0_i64..).zip(plan) {
+    add_slices(connection, id, 0, wanted.plan, wanted.now).await?;
+    load(connection, id, origin).await
+}
+
+/// Adds slices to a sweep; the first one gets the number given.
+pub(super) async fn add_slices(
+    connection: &mut SqliteConnection,
+    sweep: i64,
+    first: i64,
+    slices: &[Bounds],
+    now: &str,
+) -> Result<(), sqlx::Error> {
+    for (number, bounds) in (first..).zip(slices) {
         sqlx::query("INSERT INTO _sync_checkpoints (sweep_id, slice, lower, upper, updated_at) VALUES (?, ?, ?, ?, ?)")
-            .bind(id)
+            .bind(sweep)
             .bind(number)
             .bind(&bounds.lower)
             .bind(&bounds.upper)
@@ -166,11 +213,33 @@ async fn begin(
             .execute(&mut *connection)
             .await?;
     }
-    let slices = unfinished(connection, id).await?;
-    Ok(Sweep { id: SweepId(id), slices, origin })
+    Ok(())
 }
 
-async fn unfinished(
+async fn load(
+    connection: &mut SqliteConnection,
+    id: i64,
+    origin: Origin,
+) -> Result<Sweep, sqlx::Error> {
+    let whole = sqlx::query(
+        "SELECT coalesce(sum(pages), 0), max(upper), (SELECT width_ms FROM _sync_sweeps WHERE sweep_id = ?1) \
+         FROM _sync_checkpoints WHERE sweep_id = ?1",
+    )
+    .bind(id)
+    .fetch_one(&mut *connection)
+    .await?;
+    Ok(Sweep {
+        id: SweepId(id),
+        slices: unfinished(connection, id).await?,
+        origin,
+        pages: u64::try_from(whole.try_get::<i64, _>(0)?).unwrap_or(0),
+        end: whole.try_get(1)?,
+        width: whole.try_get::<Option<i64>, _>(2)?.map(TimeDelta::milliseconds),
+    })
+}
+
+/// What is left of a sweep, in order.
+pub(super) async fn unfinished(
     connection: &mut SqliteConnection,
     sweep: i64,
 ) -> Result<Vec<Slice>, sqlx::Error> {

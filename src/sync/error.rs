@@ -33,6 +33,16 @@ pub enum EndpointError {
         /// What it said.
         problem: Problem,
     },
+    /// The API does not even take the narrowest range of dates.
+    #[error("{range}: {problem}: a narrower range cannot be asked for, {remedy}")]
+    Range {
+        /// The parameters that asked for it: `from=2026-03-01&to=2026-03-01`.
+        range: String,
+        /// What it said.
+        problem: Problem,
+        /// What to look at.
+        remedy: &'static str,
+    },
     /// The API has a fault that may pass.
     #[error("page {page}: {problem}")]
     Transient {
@@ -127,6 +137,7 @@ impl EndpointError {
             | Self::Token(_)
             | Self::Transport { .. }
             | Self::Http { .. }
+            | Self::Range { .. }
             | Self::Transient { .. }
             | Self::Late { .. }
             | Self::Unauthorized { .. }
@@ -147,6 +158,7 @@ impl EndpointError {
             Self::Page { source, .. } => source.retry(),
             Self::Store(_)
             | Self::Http { .. }
+            | Self::Range { .. }
             | Self::Late { .. }
             | Self::Unauthorized { .. }
             | Self::Redirects { .. }

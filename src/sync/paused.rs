@@ -47,7 +47,7 @@ impl Runner {
         let jobs = self.settings.jobs.iter().filter(|job| job.endpoints.contains(&endpoint.name));
         let job =
             jobs.clone().find(|job| job.name == paused.job).or_else(|| jobs.clone().next())?;
-        let job = JobSettings { name: job.name.clone(), endpoints: vec![endpoint.name.clone()] };
+        let job = JobSettings { endpoints: vec![endpoint.name.clone()], ..job.clone() };
         Some((endpoint, job))
     }
 }

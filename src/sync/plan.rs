@@ -1,21 +1,155 @@
 //! What a sweep asks for, decided before anything is asked: pure.
 
+mod span;
+
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use serde_json::{Value, json};
 
-use super::EndpointSettings;
+pub(super) use self::span::Span;
+use super::{EndpointSettings, Width, WindowEnd, WindowSettings};
 use crate::{
     api::pagination::Style,
     rows::{FieldPath, HashKey},
-    store::Bounds,
+    store::{Bounds, Dates, LearntWidth, Slice},
 };
 
-/// The slices of a sweep: without a window the whole endpoint is one snapshot.
-pub(super) fn slices(_endpoint: &EndpointSettings) -> Vec<Bounds> {
-    vec![Bounds::default()]
+/// What a plan depends on, beside the endpoint's settings and the time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Occasion {
+    /// Where it is today.
+    pub(super) zone: Tz,
+    /// The dates that are asked for by hand, instead of the window.
+    pub(super) backfill: Option<Dates>,
+}
+
+/// The slices of a sweep: without a window the whole endpoint is one snapshot. `learnt` is the widest that the API has
+/// taken after it had refused more.
+pub(super) fn slices(
+    endpoint: &EndpointSettings,
+    occasion: Occasion,
+    wall: DateTime<Utc>,
+    learnt: Option<Width>,
+) -> Vec<Bounds> {
+    let Some(window) = &endpoint.window else { return vec![Bounds::default()] };
+    cut(window, occasion.zone, [range(window, occasion, wall)], width(window, learnt))
+}
+
+/// What a plan that ends at `end` leaves out of the window of now.
+pub(super) fn beyond(
+    window: &WindowSettings,
+    occasion: Occasion,
+    wall: DateTime<Utc>,
+    end: &str,
+    width: Option<Width>,
+) -> Vec<Bounds> {
+    let Span { lower, upper } = range(window, occasion, wall);
+    let Ok(end) = end.parse() else { return Vec::new() };
+    cut(window, occasion.zone, [Span { lower: lower.max(end), upper }], width)
+}
+
+/// The width that slices are cut to; `None`: as wide as what there is to ask.
+pub(super) fn width(window: &WindowSettings, learnt: Option<Width>) -> Option<Width> {
+    let learnt = learnt.map(|width| width.max(Width(window.narrowest())));
+    [window.slice.map(Width), learnt].into_iter().flatten().min()
+}
+
+/// The unread rest of a plan, cut anew.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Narrower {
+    /// How wide the slice was that the API refuses.
+    pub(super) refused: Width,
+    /// How wide they are now, at most.
+    pub(super) width: Width,
+    pub(super) slices: Vec<Bounds>,
+}
+
+/// Cuts the rest of a plan, whose first slice the API refuses, at half that slice's width; `None` where it cannot be
+/// narrower.
+pub(super) fn narrower(window: &WindowSettings, zone: Tz, rest: &[Slice]) -> Option<Narrower> {
+    let spans: Vec<Span> = rest.iter().filter_map(|slice| Span::of(&slice.bounds)).collect();
+    let refused = *spans.first()?;
+    let width = Width(refused.halved(window.narrowest())?);
+    let slices = cut(window, zone, Span::joined(spans), Some(width));
+    Some(Narrower { refused: Width(refused.width()), width, slices })
+}
+
+/// Whether the window has moved on since a slice was planned, so that the slice begins before it.
+pub(super) fn has_passed(
+    window: &WindowSettings,
+    occasion: Occasion,
+    wall: DateTime<Utc>,
+    slice: Span,
+) -> bool {
+    slice.lower < range(window, occasion, wall).lower
+}
+
+/// Which setting to look at where the API refuses even the narrowest slice.
+pub(super) fn remedy(occasion: Occasion, wall: DateTime<Utc>, slice: Span) -> &'static str {
+    let today = wall.with_timezone(&occasion.zone).date_naive();
+    if occasion.backfill.is_some() {
+        "does the API still have these dates, and does it take them in this form (`window.format`)?"
+    } else if slice.lower.date() < today {
+        "does `window.back` reach too far into the past?"
+    } else if slice.lower.date() > today {
+        "does `window.ahead` reach too far into the future?"
+    } else {
+        "check `window.format` and `window.end`"
+    }
+}
+
+/// The query parameters that ask for a slice.
+pub(super) fn params(window: &WindowSettings, zone: Tz, slice: Span) -> Vec<(String, String)> {
+    let before = match window.end {
+        WindowEnd::Inclusive => window.format.unit(),
+        WindowEnd::Exclusive => TimeDelta::zero(),
+    };
+    vec![
+        (window.from_param.clone(), window.format.write(slice.lower, TimeDelta::zero(), zone)),
+        (window.to_param.clone(), window.format.write(slice.upper, before, zone)),
+    ]
+}
+
+/// The whole range that is asked for.
+fn range(window: &WindowSettings, occasion: Occasion, wall: DateTime<Utc>) -> Span {
+    let today = wall.with_timezone(&occasion.zone).date_naive();
+    let (first, last) = occasion.backfill.map_or((today, today), |dates| (dates.from, dates.to));
+    let (lower, upper) =
+        (first.and_time(NaiveTime::MIN), last.and_time(NaiveTime::MIN) + TimeDelta::days(1));
+    if occasion.backfill.is_some() {
+        return Span { lower, upper };
+    }
+    Span { lower: lower - window.back, upper: upper + window.ahead }
+}
+
+fn cut(
+    window: &WindowSettings,
+    zone: Tz,
+    spans: impl IntoIterator<Item = Span>,
+    width: Option<Width>,
+) -> Vec<Bounds> {
+    let pieces = spans.into_iter().flat_map(|span| {
+        let Width(width) = width.unwrap_or(Width(span.width()));
+        span.cut(width)
+    });
+    pieces
+        .filter(|piece| !window.format.is_nothing(piece.lower, piece.upper, zone))
+        .map(Span::bounds)
+        .collect()
+}
+
+/// What was learnt of a window's width, if it still holds for what is asked now.
+pub(super) fn still_learnt(fingerprint: &str, learnt: &LearntWidth) -> Option<Width> {
+    // How far back or ahead is asked says nothing of how much may be asked at once.
+    const DECISIVE: [&str; 3] = ["path", "params", "window"];
+    let (now, then) = (settings(fingerprint), settings(&learnt.fingerprint));
+    let holds =
+        DECISIVE.iter().all(|name| now.contains_key(*name) && now.get(*name) == then.get(*name));
+    holds.then_some(Width(learnt.width))
 }
 
 /// The settings that a sweep depends on, as JSON: with any other of these it starts over.
-pub(super) fn fingerprint(endpoint: &EndpointSettings) -> String {
+pub(super) fn fingerprint(endpoint: &EndpointSettings, occasion: Occasion) -> String {
     let paths = |paths: &[FieldPath]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
     let transforms = &endpoint.transforms;
     let types: Vec<_> =
@@ -32,7 +166,7 @@ pub(super) fn fingerprint(endpoint: &EndpointSettings) -> String {
         Style::NextUrl { next } => json!({ "next": next.to_string() }),
         Style::Link => json!("link"),
     };
-    json!({
+    let mut settings = json!({
         "path": endpoint.path,
         "params": endpoint.params,
         "key": paths(&transforms.key),
@@ -44,18 +178,31 @@ pub(super) fn fingerprint(endpoint: &EndpointSettings) -> String {
         "hash key": transforms.hash_key.as_ref().map(HashKey::check),
         "json": paths(&transforms.json),
         "types": types,
-    })
-    .to_string()
+    });
+    if let Some(window) = &endpoint.window {
+        let slice = window.slice.map(|slice| slice.num_milliseconds());
+        settings["window"] = json!({
+            "from_param": window.from_param,
+            "to_param": window.to_param,
+            "slice_ms": slice,
+            "format": window.format.as_str(),
+            "inclusive": window.end == WindowEnd::Inclusive,
+        });
+        settings["timezone"] = json!(occasion.zone.name());
+        if occasion.backfill.is_none() {
+            settings["window.back"] = json!(window.back.num_milliseconds());
+            settings["window.ahead"] = json!(window.ahead.num_milliseconds());
+        }
+    }
+    settings.to_string()
 }
 
 /// The names of the settings in which two fingerprints differ.
 pub(super) fn differences(before: &str, after: &str) -> Vec<String> {
     let (before, after) = (settings(before), settings(after));
-    after
-        .iter()
-        .filter(|(name, value)| before.get(name.as_str()) != Some(value))
-        .map(|(name, _)| name.clone())
-        .collect()
+    let changed = after.iter().filter(|(name, value)| before.get(name.as_str()) != Some(value));
+    let gone = before.iter().filter(|(name, _)| !after.contains_key(name.as_str()));
+    changed.chain(gone).map(|(name, _)| name.clone()).collect()
 }
 
 fn settings(fingerprint: &str) -> serde_json::Map<String, Value> {

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
-use super::error::EndpointError;
+use super::{Width, error::EndpointError};
 use crate::{
     api::classify::Problem,
     clock::{BootTime, Now},
@@ -35,10 +35,23 @@ pub enum Event<'a> {
         /// What was removed.
         scrubbed: &'a Scrubbed,
     },
+    /// The API refuses a range of dates as too wide, so the rest is asked for in narrower ones.
+    Narrowed {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// What it says.
+        problem: &'a Problem,
+        /// How wide the range was.
+        refused: Width,
+        /// How wide they are now, at most.
+        width: Width,
+    },
     /// A page is stored.
     PageStored {
         /// The endpoint.
         endpoint: &'a str,
+        /// The slice's number, from 1, and how many there are; `None`: there is no window.
+        slice: Option<(u64, u64)>,
         /// The page's number within the slice, from 1.
         page: u64,
         /// Records on it.
@@ -79,6 +92,7 @@ impl Event<'_> {
             Self::Resumed { endpoint, .. }
             | Self::StartsOver { endpoint, .. }
             | Self::Scrubbed { endpoint, .. }
+            | Self::Narrowed { endpoint, .. }
             | Self::PageStored { endpoint, .. }
             | Self::Waiting { endpoint, .. }
             | Self::Refused { endpoint, .. } => endpoint,

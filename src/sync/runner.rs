@@ -10,6 +10,7 @@ use super::{
     Ending, EndpointReport, EndpointSettings, Event, JobReport, JobSettings, Pause, Settings,
     attempt::{Halt, pause_length},
     error::EndpointError,
+    plan::Occasion,
     shared::{Shared, TOKEN_PERIOD, Watcher},
     sweep::{self, Progress},
 };
@@ -76,6 +77,11 @@ impl Runner {
         stop: &CancellationToken,
     ) -> Result<JobReport, StoreError> {
         let run = self.shared.store.begin_run(&job.name, trigger).await?;
+        let backfill = match trigger {
+            Trigger::Backfill(dates) => Some(dates),
+            Trigger::RunNow | Trigger::Schedule | Trigger::Resume => None,
+        };
+        let occasion = Occasion { zone: job.timezone, backfill };
         let endpoints = job.endpoints.iter().filter_map(|name| {
             self.settings.endpoints.iter().find(|endpoint| endpoint.name == *name)
         });
@@ -83,7 +89,7 @@ impl Runner {
         let runs = endpoints.map(|endpoint| {
             let span =
                 tracing::info_span!(parent: &span, "endpoint", endpoint.name = endpoint.name);
-            self.run_endpoint(endpoint, run, stop).instrument(span)
+            self.run_endpoint(endpoint, occasion, run, stop).instrument(span)
         });
         let mut report = JobReport {
             job: job.name.clone(),
@@ -99,14 +105,16 @@ impl Runner {
     async fn run_endpoint(
         &self,
         endpoint: &EndpointSettings,
+        occasion: Occasion,
         run: RunId,
         stop: &CancellationToken,
     ) -> EndpointReport {
         let started = self.shared.clock.now().boot;
         let mut progress = Progress::default();
         // A fault of this program in one endpoint must not take the others down.
-        let caught =
-            AssertUnwindSafe(self.locked(endpoint, run, stop, &mut progress)).catch_unwind().await;
+        let caught = AssertUnwindSafe(self.locked(endpoint, occasion, run, stop, &mut progress))
+            .catch_unwind()
+            .await;
         let ending = match caught {
             Ok(Ok(())) => Ending::Ok,
             Ok(Err(Halt::Paused(pause))) => Ending::Paused(pause),
@@ -121,7 +129,7 @@ impl Runner {
             rejected: progress.rejected,
             effort: progress.effort,
             elapsed: self.shared.clock.now().boot.since(started),
-            mismatch: progress.mismatch,
+            mismatch: progress.mismatch(),
         };
         if let Err(error) = self.record(&report, run, &progress).await
             && !matches!(report.ending, Ending::Failed(_))
@@ -157,6 +165,7 @@ impl Runner {
     async fn locked(
         &self,
         endpoint: &EndpointSettings,
+        occasion: Occasion,
         run: RunId,
         stop: &CancellationToken,
         progress: &mut Progress,
@@ -172,7 +181,7 @@ impl Runner {
             return Err(Halt::Paused(Pause::Locked));
         };
         self.shared.store.close_interrupted(run, &endpoint.name).await?;
-        sweep::sweep(&self.shared, endpoint, run, stop, progress).await
+        sweep::sweep(&self.shared, endpoint, occasion, run, stop, progress).await
     }
 }
 

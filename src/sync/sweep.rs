@@ -2,17 +2,18 @@
 
 mod pages;
 mod privacy;
+mod windows;
 
 use tokio_util::sync::CancellationToken;
 
 use super::{
     EndpointSettings, Event, StartOver,
     attempt::{Halt, Requester},
-    plan,
+    plan::{self, Occasion},
     shared::Shared,
 };
 use crate::{
-    api::classify::Problem,
+    api::{classify::Problem, pagination::End},
     rows::Flattener,
     store::{Effort, Origin, RowCounts, RunId, Sweep},
 };
@@ -26,13 +27,31 @@ pub(super) struct Progress {
     pub(super) effort: Effort,
     /// Requests and waits that no stored page has accounted for.
     pub(super) unaccounted: Effort,
-    pub(super) mismatch: Option<(u64, u64)>,
+    /// Of the listings that state a total: how many records were read, and how many stated.
+    pub(super) of_totals: (u64, u64),
+}
+
+impl Progress {
+    /// How many records were read and how many the API stated, where the two differ.
+    pub(super) fn mismatch(&self) -> Option<(u64, u64)> {
+        let (read, stated) = self.of_totals;
+        (read != stated).then_some(self.of_totals)
+    }
+
+    /// Counts a listing that was read to its end: with a window there is one a slice.
+    fn end(&mut self, end: End) {
+        if let Some(total) = end.total {
+            self.of_totals.0 += end.records;
+            self.of_totals.1 += total;
+        }
+    }
 }
 
 /// Sweeps the endpoint, whose lock the caller holds.
 pub(super) async fn sweep(
     shared: &Shared,
     endpoint: &EndpointSettings,
+    occasion: Occasion,
     run: RunId,
     stop: &CancellationToken,
     progress: &mut Progress,
@@ -40,6 +59,7 @@ pub(super) async fn sweep(
     let mut sweeper = Sweeper {
         shared,
         endpoint,
+        occasion,
         run,
         stop,
         flattener: Flattener::new(endpoint.transforms.clone()),
@@ -56,6 +76,7 @@ pub(super) async fn sweep(
 struct Sweeper<'s> {
     shared: &'s Shared,
     endpoint: &'s EndpointSettings,
+    occasion: Occasion,
     run: RunId,
     stop: &'s CancellationToken,
     flattener: Flattener,
@@ -68,14 +89,13 @@ impl Sweeper<'_> {
         self.scrub().await?;
         self.shared.store.ensure_table(&self.endpoint.name, self.flattener.paths()).await?;
         loop {
-            let sweep = self.open().await?;
-            match self.slices(&sweep).await? {
+            let mut sweep = self.open().await?;
+            match self.slices(&mut sweep).await? {
                 Swept::Complete => {
                     self.tell_unmet(&sweep);
                     return Ok(());
                 }
-                // Only the first page can be asked for again. What is asked for then is no checkpoint of an earlier run, so
-                // this happens once.
+                // What is asked for then is no plan and no checkpoint of an earlier run, so this happens once.
                 Swept::Stale(stale) => self.starts_over(match &stale {
                     Stale::Unreadable => StartOver::Unreadable,
                     Stale::Elsewhere => StartOver::Elsewhere,
@@ -86,30 +106,41 @@ impl Sweeper<'_> {
         }
     }
 
-    async fn slices(&mut self, sweep: &Sweep) -> Result<Swept, Halt> {
-        for slice in &sweep.slices {
-            if let Swept::Stale(stale) = self.slice(sweep.id, slice).await? {
-                return Ok(Swept::Stale(stale));
+    /// Reads what is left of a sweep; a slice that the API refuses as too wide is cut, and those after it too.
+    async fn slices(&mut self, sweep: &mut Sweep) -> Result<Swept, Halt> {
+        while let Some(slice) = sweep.slices.first().cloned() {
+            let count = sweep.slices.last().map_or(0, |last| last.number + 1);
+            match self.slice(sweep.id, &slice, count).await? {
+                SliceEnd::Complete => {
+                    sweep.slices.remove(0);
+                }
+                SliceEnd::Stale(stale) => return Ok(Swept::Stale(stale)),
+                SliceEnd::Refused(problem) => {
+                    if let Some(problem) = self.narrow(sweep, problem).await? {
+                        return Ok(Swept::Stale(Stale::Refused(problem)));
+                    }
+                }
             }
         }
         Ok(Swept::Complete)
     }
 
     async fn open(&self) -> Result<Sweep, Halt> {
-        let fingerprint = plan::fingerprint(self.endpoint);
-        let slices = plan::slices(self.endpoint);
-        let sweep = self
-            .shared
-            .store
-            .open_sweep(self.run, &self.endpoint.name, &fingerprint, &slices)
-            .await?;
+        let fingerprint = plan::fingerprint(self.endpoint, self.occasion);
+        let learnt = self.learnt(&fingerprint).await?;
+        let wall = self.shared.clock.now().wall;
+        let slices = plan::slices(self.endpoint, self.occasion, wall, learnt);
+        let (name, backfill) = (&self.endpoint.name, self.occasion.backfill);
+        let store = &self.shared.store;
+        let mut sweep = store.open_sweep(self.run, name, &fingerprint, backfill, &slices).await?;
         match &sweep.origin {
             Origin::New => {}
             Origin::Resumed => {
-                let pages = sweep.slices.iter().map(|slice| slice.pages).sum();
-                if pages > 0 {
-                    self.shared.tell(&Event::Resumed { endpoint: &self.endpoint.name, pages });
+                if sweep.pages > 0 {
+                    let pages = sweep.pages;
+                    self.shared.tell(&Event::Resumed { endpoint: name, pages });
                 }
+                self.extend(&mut sweep, wall, learnt).await?;
             }
             Origin::Replaced { fingerprint: before } => {
                 let changed = plan::differences(before, &fingerprint);
@@ -124,14 +155,23 @@ impl Sweeper<'_> {
     }
 }
 
-/// How the pages of a sweep went.
+/// How a sweep went.
 enum Swept {
     Complete,
-    /// The checkpoint of an earlier run is no longer of use.
+    /// What an earlier run has left is no longer of use.
     Stale(Stale),
 }
 
-/// Why a checkpoint is no longer of use.
+/// How a slice went.
+enum SliceEnd {
+    Complete,
+    /// See [`Swept::Stale`].
+    Stale(Stale),
+    /// The API does not take its range of dates.
+    Refused(Problem),
+}
+
+/// Why what an earlier run has left is no longer of use.
 enum Stale {
     /// An older version of this program has written it in a form of its own.
     Unreadable,

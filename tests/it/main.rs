@@ -19,3 +19,4 @@ mod systemd;
 mod tables;
 mod tokens;
 mod values;
+mod windows;

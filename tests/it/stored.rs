@@ -103,7 +103,7 @@ impl Stored {
             let run = store.begin_run("job", Trigger::RunNow).await?;
             store.begin_endpoint_run(run, TABLE).await?;
             store.ensure_table(TABLE, self.flattener.paths()).await?;
-            let sweep = store.open_sweep(run, TABLE, "{}", &[Bounds::default()]).await?;
+            let sweep = store.open_sweep(run, TABLE, "{}", None, &[Bounds::default()]).await?;
             let slice = sweep.slices.first().map_or(0, |slice| slice.number);
             Ok::<_, StoreError>((run, sweep.id, slice))
         })?;

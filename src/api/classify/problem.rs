@@ -1,5 +1,7 @@
 //! The one line that an error's body comes down to.
 
+mod range;
+
 use std::fmt;
 
 use http::StatusCode;
@@ -24,18 +26,21 @@ pub struct Problem {
     pub status: StatusCode,
     /// One line, at most 300 characters, without control characters; empty when the body says nothing.
     pub summary: String,
+    /// The fields that the problem details complain of (`errors`), as they are named there.
+    pub fields: Box<[String]>,
 }
 
 impl Problem {
     /// Reads the problem details, the gateway's message, an HTML page's title, or else the beginning of the text.
     pub(crate) fn read(status: StatusCode, body: &[u8]) -> Self {
-        let summary = str::from_utf8(body)
+        let value: Option<&RawValue> = str::from_utf8(body)
             .ok()
-            .and_then(|text| serde_json::from_str(text.trim_start_matches('\u{feff}')).ok())
+            .and_then(|text| serde_json::from_str(text.trim_start_matches('\u{feff}')).ok());
+        let summary = value
             .and_then(|value| from_json(value, 0))
             .or_else(|| html_title(body))
             .map_or_else(|| beginning(body, SUMMARY), |text| one_line(&text, SUMMARY));
-        Self { status, summary }
+        Self { status, summary, fields: value.map(field_names).unwrap_or_default() }
     }
 }
 
@@ -90,6 +95,15 @@ fn field_errors(errors: &RawValue) -> Vec<String> {
             format!("{field}: {}", messages.join(", "))
         })
         .collect()
+}
+
+/// The fields that they complain of.
+fn field_names(problem: &RawValue) -> Box<[String]> {
+    let errors = json::members(problem).and_then(|members| {
+        members.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("errors"))
+    });
+    let fields = errors.and_then(|(_, errors)| json::members(errors)).unwrap_or_default();
+    fields.into_iter().map(|(field, _)| field.into_owned()).collect()
 }
 
 /// The title of an HTML page, such as a proxy's or a sign-in form's.

@@ -49,6 +49,7 @@ pub(super) fn is_worth_a_line(event: &Event<'_>) -> bool {
         Event::Resumed { .. }
         | Event::StartsOver { .. }
         | Event::Scrubbed { .. }
+        | Event::Narrowed { .. }
         | Event::Waiting { reason: Wait::Retry(_), .. } => true,
         Event::PageStored { .. }
         | Event::Waiting { reason: Wait::Limit | Wait::Pause, .. }
@@ -93,6 +94,7 @@ impl Bars {
             Event::Resumed { .. }
             | Event::StartsOver { .. }
             | Event::Scrubbed { .. }
+            | Event::Narrowed { .. }
             | Event::Refused { .. } => {}
         }
     }

@@ -44,12 +44,19 @@ fn line(event: &Event<'_>, width: usize) -> Option<String> {
         Event::Scrubbed { endpoint, scrubbed } => {
             (endpoint, format!("removed from what is stored: {scrubbed}"))
         }
-        Event::PageStored { endpoint, page, records, read: (read, total), rows } => {
+        Event::Narrowed { endpoint, problem, refused, width } => {
+            (endpoint, format!("the API refuses {refused} at once ({problem}): asks for {width}"))
+        }
+        Event::PageStored { endpoint, slice, page, records, read: (read, total), rows } => {
             let read = match total {
                 Some(total) => format!("{} of {}", thousands(*read), counted(*total, "record")),
                 None => counted(*read, "record"),
             };
-            (endpoint, format!("page {}: {read}{}", thousands(*page), counts(*records, *rows)))
+            let slice = slice.map_or(String::new(), |(slice, of)| {
+                format!("slice {} of {}, ", thousands(slice), thousands(of))
+            });
+            let page = thousands(*page);
+            (endpoint, format!("{slice}page {page}: {read}{}", counts(*records, *rows)))
         }
         Event::Waiting { endpoint, length, reason: Wait::Limit } => {
             let line = || format!("waiting {} for the rate limit of {endpoint}", seconds(*length));

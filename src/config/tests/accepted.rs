@@ -308,6 +308,7 @@ fn the_documentation_names_every_key() {
     read(&text, Path::new("config.toml"), &Environment::default(), &diagnostics);
     let known = diagnostics.known();
     assert!(known.contains("endpoint.pagination.offset_param"), "every style is looked at");
+    assert!(known.contains("endpoint.window.slice"), "a window is looked at");
     let named = |key: &&String| {
         [format!("`{key}`"), format!("`[{key}]`"), format!("`[[{key}]]`")]
             .iter()
@@ -323,4 +324,5 @@ name = "paged"
 path = "/v2/paged"
 key = ["id"]
 pagination = { style = "page" }
+window = { back = "1d" }
 "#;

@@ -26,7 +26,7 @@ fn a_wrong_line_of_an_endpoint_is_refused() {
         ("hash = ['a', 'a[].b']", "names `a[].b`, which it hashes with `a` already", "take one"),
         ("hash = ['a', 'a']", "names `a`, which it hashes with `a` already", "take one"),
         ("since = { param = 'x' }", "`endpoint.users.since` is not supported yet", "leave it out"),
-        ("window = { back = '1d' }", "`endpoint.users.window` is not supported yet", "`params`"),
+        ("window = '1d'", "users.window` must be a table, not a string", "such as window = {"),
         ("on_missing = 'mark'", "users.on_missing` `mark` is not supported yet", "\"keep\""),
         ("on_missing = 'kep'", "users.on_missing` must be one of mark, keep", "mean `keep`?"),
         ("rate_limit = 5", "users.rate_limit` must be a table, not a number", "rate_limit = {"),

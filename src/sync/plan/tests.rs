@@ -1,9 +1,12 @@
+mod windows;
+
 use std::time::Duration;
 
 use super::*;
 use crate::{
     limits::Limit,
     rows::{ColumnType, HashKey, Transforms},
+    sync::DateFormat,
 };
 
 fn path(text: &str) -> FieldPath {
@@ -22,6 +25,7 @@ fn endpoint() -> EndpointSettings {
             size: Some(("pageSize".into(), 200)),
             first: 1,
         },
+        window: None,
         limit: Limit { requests: 20, per: Duration::from_mins(1) },
         group: "/v2/users".into(),
         transforms: Transforms {
@@ -35,20 +39,37 @@ fn endpoint() -> EndpointSettings {
     }
 }
 
+/// Thirty days back and sixty ahead, a week at once.
+fn window() -> WindowSettings {
+    WindowSettings {
+        from_param: "startDate".into(),
+        to_param: "endDate".into(),
+        field: Some(path("date")),
+        back: TimeDelta::days(30),
+        ahead: TimeDelta::days(60),
+        slice: Some(TimeDelta::days(7)),
+        format: DateFormat::new("%Y-%m-%d").expect("the format is valid"),
+        end: WindowEnd::Inclusive,
+    }
+}
+
+const IN_UTC: Occasion = Occasion { zone: Tz::UTC, backfill: None };
+
 fn changed(change: impl FnOnce(&mut EndpointSettings)) -> Vec<String> {
     let mut other = endpoint();
     change(&mut other);
-    differences(&fingerprint(&endpoint()), &fingerprint(&other))
+    differences(&fingerprint(&endpoint(), IN_UTC), &fingerprint(&other, IN_UTC))
 }
 
 #[test]
 fn a_snapshot_is_one_slice_without_bounds() {
-    assert_eq!(slices(&endpoint()), [Bounds::default()]);
+    let slices = slices(&endpoint(), IN_UTC, DateTime::UNIX_EPOCH, None);
+    assert_eq!(slices, [Bounds::default()]);
 }
 
 #[test]
 fn the_same_settings_have_the_same_fingerprint() {
-    assert_eq!(fingerprint(&endpoint()), fingerprint(&endpoint()));
+    assert_eq!(fingerprint(&endpoint(), IN_UTC), fingerprint(&endpoint(), IN_UTC));
     assert_eq!(changed(|_| {}), [""; 0]);
 }
 
@@ -107,8 +128,33 @@ fn how_fast_it_is_asked_starts_nothing_over() {
 
 #[test]
 fn a_fingerprint_that_cannot_be_read_differs_in_everything() {
-    let now = fingerprint(&endpoint());
+    let now = fingerprint(&endpoint(), IN_UTC);
     for before in ["", "null", "{}", "{\"path\":"] {
         assert_eq!(differences(before, &now).len(), 10, "{before}");
     }
+}
+
+#[test]
+fn a_window_and_its_time_zone_are_settings_and_where_there_is_none_the_zone_is_not() {
+    let here = Occasion { zone: Tz::Europe__Amsterdam, ..IN_UTC };
+    assert_eq!(fingerprint(&endpoint(), here), fingerprint(&endpoint(), IN_UTC));
+
+    let windowed = EndpointSettings { window: Some(window()), ..endpoint() };
+    let changed = |change: fn(&mut WindowSettings), occasion| {
+        let mut other = window();
+        change(&mut other);
+        let other = EndpointSettings { window: Some(other), ..endpoint() };
+        differences(&fingerprint(&windowed, IN_UTC), &fingerprint(&other, occasion))
+    };
+    assert_eq!(changed(|_| {}, here), ["timezone"]);
+    assert_eq!(changed(|window| window.back = TimeDelta::days(31), IN_UTC), ["window.back"]);
+    assert_eq!(changed(|window| window.ahead = TimeDelta::days(31), IN_UTC), ["window.ahead"]);
+    assert_eq!(changed(|window| window.slice = None, IN_UTC), ["window"]);
+    assert_eq!(changed(|window| window.end = WindowEnd::Exclusive, IN_UTC), ["window"]);
+    assert_eq!(changed(|window| window.to_param = "to".into(), IN_UTC), ["window"]);
+    assert_eq!(changed(|window| window.field = None, IN_UTC), [""; 0], "it asks for nothing else");
+
+    let with_and_without =
+        differences(&fingerprint(&windowed, IN_UTC), &fingerprint(&endpoint(), IN_UTC));
+    assert_eq!(with_and_without, ["timezone", "window", "window.ahead", "window.back"]);
 }

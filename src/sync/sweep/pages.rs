@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{Stale, Sweeper, Swept};
+use super::{SliceEnd, Stale, Sweeper};
 use crate::{
     api::{
         page::{self, PageError},
@@ -21,6 +21,10 @@ use crate::{
 struct Place {
     sweep: SweepId,
     slice: i64,
+    /// The slice's number, from 1, and how many there are; `None`: there is no window.
+    of_slices: Option<(u64, u64)>,
+    /// The parameters that ask for the slice.
+    range: Vec<(String, String)>,
     /// Where the pagination stands.
     state: State,
     /// The page asked for, from 1.
@@ -38,30 +42,41 @@ enum Read {
 }
 
 impl Sweeper<'_> {
-    /// Reads a slice from its checkpoint to its end.
-    pub(super) async fn slice(&mut self, sweep: SweepId, slice: &Slice) -> Result<Swept, Halt> {
+    /// Reads a slice, one of `count`, from its checkpoint to its end.
+    pub(super) async fn slice(
+        &mut self,
+        sweep: SweepId,
+        slice: &Slice,
+        count: i64,
+    ) -> Result<SliceEnd, Halt> {
         let style = &self.endpoint.pagination;
         let stored = slice.state.as_deref().map(serde_json::from_str);
         let resumed = stored.is_some();
         let Ok(state) = stored.unwrap_or_else(|| Ok(style.start())) else {
-            return Ok(Swept::Stale(Stale::Unreadable));
+            return Ok(SliceEnd::Stale(Stale::Unreadable));
         };
         if !state.is_of(self.shared.client.base_url()) {
-            return Ok(Swept::Stale(Stale::Elsewhere));
+            return Ok(SliceEnd::Stale(Stale::Elsewhere));
         }
-        let mut place = Place { sweep, slice: slice.number, state, page: slice.pages + 1, resumed };
+        let Some(range) = self.range(&slice.bounds) else {
+            return Ok(SliceEnd::Stale(Stale::Unreadable));
+        };
+        let of_slices = self.of_slices(slice.number, count);
+        let page = slice.pages + 1;
+        let mut place =
+            Place { sweep, slice: slice.number, of_slices, range, state, page, resumed };
         self.requester.next_page(place.page);
         loop {
             if self.stop.is_cancelled() {
                 return Err(Halt::Paused(Pause::Stopped));
             }
-            let response = match self.requester.get(&self.url(&place.state)).await? {
+            let response = match self.requester.get(&self.url(&place)).await? {
                 Answer::Page(response) => response,
                 answer => return self.no_page(&place, answer).await,
             };
             match self.read(&place, &response).await? {
                 Read::Again => {}
-                Read::End => return Ok(Swept::Complete),
+                Read::End => return Ok(SliceEnd::Complete),
                 Read::Next(state) => {
                     place = Place { state, page: place.page + 1, resumed: false, ..place };
                     self.requester.next_page(place.page);
@@ -72,7 +87,7 @@ impl Sweeper<'_> {
 
     /// Judges an answer that is no page: past the last page it is the end, and where an earlier run has stopped it may say
     /// that its checkpoint has grown old.
-    async fn no_page(&mut self, place: &Place, answer: Answer) -> Result<Swept, Halt> {
+    async fn no_page(&mut self, place: &Place, answer: Answer) -> Result<SliceEnd, Halt> {
         let (problem, end) = match answer {
             Answer::NotFound(problem) => {
                 (problem, self.endpoint.pagination.not_found(&place.state))
@@ -82,11 +97,13 @@ impl Sweeper<'_> {
         };
         if let Some(end) = end {
             self.commit(place, &[], Checkpoint::PastTheEnd).await?;
-            self.progress.mismatch = end.mismatch();
-            return Ok(Swept::Complete);
+            self.progress.end(end);
+            return Ok(SliceEnd::Complete);
         }
         if place.resumed {
-            Ok(Swept::Stale(Stale::Refused(problem)))
+            Ok(SliceEnd::Stale(Stale::Refused(problem)))
+        } else if place.page == 1 && self.is_about_the_range(&problem) {
+            Ok(SliceEnd::Refused(problem))
         } else {
             Err(EndpointError::Http { page: place.page, problem }.into())
         }
@@ -115,13 +132,13 @@ impl Sweeper<'_> {
                 let checkpoint =
                     serde_json::to_string(&state).expect("a pagination's state is plain data");
                 let rows = self.commit(place, &page.records, Checkpoint::Next(&checkpoint)).await?;
-                self.stored(place.page, page.records.len(), (state.records(), seen.total), rows);
+                self.stored(place, page.records.len(), (state.records(), seen.total), rows);
                 Ok(Read::Next(state))
             }
             Ok(Step::End(end)) => {
                 let rows = self.commit(place, &page.records, Checkpoint::Complete).await?;
-                self.progress.mismatch = end.mismatch();
-                self.stored(place.page, page.records.len(), (end.records, seen.total), rows);
+                self.progress.end(end);
+                self.stored(place, page.records.len(), (end.records, seen.total), rows);
                 Ok(Read::End)
             }
             Err(source) => {
@@ -133,17 +150,18 @@ impl Sweeper<'_> {
         }
     }
 
-    fn url(&self, state: &State) -> url::Url {
-        let paging = match self.endpoint.pagination.request(state) {
+    fn url(&self, place: &Place) -> url::Url {
+        let paging = match self.endpoint.pagination.request(&place.state) {
             Request::Params(paging) => paging,
             Request::Url(url) => return url,
         };
+        let asked = [place.range.as_slice(), &paging].concat();
         let fixed = self
             .endpoint
             .params
             .iter()
-            .filter(|(name, _)| paging.iter().all(|(other, _)| other != name));
-        let params: Vec<_> = fixed.chain(&paging).cloned().collect();
+            .filter(|(name, _)| asked.iter().all(|(other, _)| other != name));
+        let params: Vec<_> = fixed.chain(&asked).cloned().collect();
         self.shared.client.url(&self.endpoint.path, &params)
     }
 
@@ -199,10 +217,11 @@ impl Sweeper<'_> {
         Ok(rows)
     }
 
-    fn stored(&self, page: u64, records: usize, read: (u64, Option<u64>), rows: RowCounts) {
+    fn stored(&self, place: &Place, records: usize, read: (u64, Option<u64>), rows: RowCounts) {
         self.shared.tell(&Event::PageStored {
             endpoint: &self.endpoint.name,
-            page,
+            slice: place.of_slices,
+            page: place.page,
             records,
             read,
             rows,

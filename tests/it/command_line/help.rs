@@ -45,6 +45,13 @@ fn help_says_what_there_is_and_what_the_exit_status_means() {
           --job <NAME>
               With --run-now: run this job only (may be repeated)
 
+          --from <DATE>
+              With --run-now: ask for the dates from this one on instead of the
+              windows
+
+          --to <DATE>
+              With --run-now: ask for the dates up to this one, included
+
       -h, --help
               Print help (see a summary with '-h')
 

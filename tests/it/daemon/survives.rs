@@ -11,6 +11,7 @@ use std::{
 use mapiq_sync::{
     app::App,
     config::{self, Environment},
+    store::Trigger,
     sync::{Ending, EndpointError, Event},
 };
 use rustix::process::Signal;
@@ -147,7 +148,7 @@ fn a_fault_of_the_program_in_one_endpoint_leaves_the_others_alone() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     let reports = runtime.block_on(async {
         let app = App::build(config, watcher).await.expect("the program can be put together");
-        let reports = app.run_once(&jobs, &CancellationToken::new()).await;
+        let reports = app.run_once(&jobs, Trigger::RunNow, &CancellationToken::new()).await;
         app.close().await.expect("the database can be closed");
         reports.expect("the run's start can be recorded")
     });
