@@ -9,6 +9,7 @@ mod listing;
 mod pauses;
 mod resume;
 mod signals;
+mod simulator;
 mod stored;
 mod support;
 mod systemd;
