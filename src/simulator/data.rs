@@ -198,6 +198,17 @@ impl Data {
         }
     }
 
+    /// Whether all candidates are there at `now`: so it is where nothing goes, and of reservations at the start.
+    fn are_all_there(&self, endpoint: Endpoint, now: Moment) -> bool {
+        match endpoint {
+            Endpoint::Users | Endpoint::Buildings | Endpoint::ParkingLots => true,
+            Endpoint::Reservations | Endpoint::ParkingReservations => {
+                now == Moment::at(self.calendar.today(), 0)
+            }
+            Endpoint::CheckIns => false,
+        }
+    }
+
     /// The record at an index, if it is there at `now`.
     fn record(&self, endpoint: Endpoint, index: u64, now: Moment) -> Option<Record<'_>> {
         match endpoint {

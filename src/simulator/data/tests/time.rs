@@ -32,6 +32,20 @@ fn at_the_start_there_are_as_many_as_are_asked_for() {
 }
 
 #[test]
+fn all_records_that_are_counted_without_a_look_are_there() {
+    for endpoint in Endpoint::ALL {
+        for seconds in [0, 9 * DAY] {
+            let (data, mut out) = (Data::new(&small()), Writer::default());
+            let now = data.seen_from(Moment(data.moment(small().now).0 + seconds));
+            let selection = Selection::new(&data, endpoint, Filter::default(), now);
+            out.array(|out| assert_eq!(selection.write(&data, 0, selection.total(), out), None));
+            let written: Vec<Value> = serde_json::from_slice(&out.into_bytes()).expect("JSON");
+            assert_eq!(written.len() as u64, selection.total(), "{endpoint:?} after {seconds} s");
+        }
+    }
+}
+
+#[test]
 fn within_five_days_reservations_come_change_move_and_go() {
     for endpoint in [Endpoint::Reservations, Endpoint::ParkingReservations] {
         let (old, new) = (records(&small(), endpoint), records_after(&small(), endpoint, 5 * DAY));
