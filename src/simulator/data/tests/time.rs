@@ -178,10 +178,10 @@ proptest! {
     #[test]
     fn a_window_holds_exactly_what_happens_in_it(
         seconds in 0..20 * DAY,
-        first in 0_i64..100,
+        first in 76_i64..98,
         days in 0_i64..10,
     ) {
-        let settings = Settings { reservations: 600, parking_reservations: 300, ..small() };
+        let settings = Settings { reservations: 3_000, parking_reservations: 2_000, ..small() };
         let data = Data::new(&settings);
         let now = data.seen_from(Moment(data.moment(settings.now).0 + seconds));
         let day = |offset| {
