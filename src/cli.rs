@@ -69,7 +69,7 @@ enum Command {
     /// Show a whole sync against a built-in simulator, without an account or a network
     Demo(demo::DemoArgs),
     /// Serve the simulator of the API alone, to try a configuration against it
-    Simulate(simulate::SimulateArgs),
+    Simulate(Box<simulate::SimulateArgs>),
 }
 
 const EXIT_STATUS_HELP: &str = "Exit status:
@@ -137,7 +137,7 @@ async fn dispatch(arguments: Arguments) -> ExitStatus {
 async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
     match arguments.command {
         Some(Command::Demo(args)) => demo::run(args, &stop).await,
-        Some(Command::Simulate(args)) => match simulate::run(args, stop).await {
+        Some(Command::Simulate(args)) => match simulate::run(*args, stop).await {
             Ok(()) => ExitStatus::Done,
             Err(error) => fail(ExitStatus::Failed, &error),
         },

@@ -1,45 +1,45 @@
 //! A stand-in for the API, faithful to what is documented of it; shares no code with the rest.
 //!
-//! It gives tokens for the documented form at [`TOKEN_PATH`], lists `/v2/users`, `/v2/buildings` and
-//! `/v2/reservations` to those who bring one, and refuses what goes over each path's limit, a sliding window, with the
-//! documented 429. A listing is asked for by `page` and `pageSize`, or by `cursor` (empty at first; or `style=cursor`)
-//! and `pageSize`; records lie under `items`, beside `totalCount` and `page` or `nextCursor`. What the real listings
-//! look like is not public, so these shapes are assumptions. The data follow from [`Settings`] alone.
-//!
-//! `GET /_stats` tells, without a token, what was asked for:
-//!
-//! ```json
-//! {
-//!   "token": { "requests": 1, "issued": 1 },
-//!   "endpoints": {
-//!     "/v2/users": {
-//!       "requests": 22, "limited": 1, "unauthorized": 0, "invalid": 0, "pages": 21, "busiestWindow": 21
-//!     }
-//!   }
-//! }
-//! ```
-//!
-//! `limited` are the 429s, `unauthorized` the 401s, `invalid` the 400s, and `busiestWindow` is the most requests, refused
-//! ones included, that any window of the limit's length has seen.
+//! It gives tokens for the documented form at [`TOKEN_PATH`], lists users, buildings, workspace reservations, check-ins,
+//! parking lots and parking reservations to those who bring one, in any style of pages, and refuses what goes over each
+//! path's limit with the documented 429. What the real listings look like is not public, so their shapes are
+//! assumptions; `GET /openapi.json` states them. The data follow from [`Settings`] and the simulated time alone. Faults
+//! are put in by [`Settings::faults`], or later by those who test; see docs/simulator.md.
 
+mod clock;
+mod connection;
+mod control;
+mod damage;
 mod data;
+mod faults;
 mod json;
 mod limiter;
 mod listing;
+mod openapi;
+mod query;
+mod requests;
 mod responses;
 mod server;
 mod settings;
 mod token;
+mod window;
 
-use axum::serve::ListenerExt;
+use std::time::Duration;
+
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-pub use self::settings::Settings;
+use self::connection::{Connections, Wire};
+pub use self::{
+    clock::real_now,
+    faults::Fault,
+    settings::{Limit, LimiterKind, NextUrl, Settings, Style, Windows},
+};
 
 /// The path of the token endpoint.
 pub const TOKEN_PATH: &str = "/oauth2/token";
 
-/// Serves on `listener` until `stop` is done and the requests in hand are answered.
+/// Serves on `listener` until `stop` is done. Connections end then, whatever is under way on them.
 ///
 /// # Errors
 /// The listener fails for good.
@@ -48,11 +48,31 @@ pub async fn serve(
     settings: Settings,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let listener = listener.tap_io(|connection| {
-        // Only slower without: a page's last packet would wait for an acknowledgement.
-        connection.set_nodelay(true).ok();
-    });
-    axum::serve(listener, server::router(settings)).with_graceful_shutdown(stop).await
+    let stopped = CancellationToken::new();
+    let connections = Connections { listener, stop: stopped.clone() };
+    let router = server::router(settings);
+    axum::serve(connections, router.into_make_service_with_connect_info::<Wire>())
+        .with_graceful_shutdown(async move {
+            stop.await;
+            stopped.cancel();
+        })
+        .await
+}
+
+/// Reads a duration: a number of seconds, or a number with one of the units ms, s, m, h and d.
+///
+/// # Errors
+/// The text is no such number, in words.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    const UNITS: [(&str, f64); 5] =
+        [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0)];
+    let (number, seconds_per_unit) = UNITS
+        .into_iter()
+        .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)))
+        .unwrap_or((text, 1.0));
+    let number: f64 =
+        number.trim().parse().map_err(|_| "not a duration such as 6s, 500ms or 1.5".to_owned())?;
+    Duration::try_from_secs_f64(number * seconds_per_unit).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -1,28 +1,57 @@
-//! The records: each computed from the seed and its index, so that any number of them takes no memory.
+//! The records: each computed from the seed, its index and the moment, so that any number of them takes no memory.
+//!
+//! The data begin to change at the midnight after the start of the simulation: bookings are made, moved, cancelled and
+//! deleted, and those older than the retention go; people join, change departments and leave.
 
 mod buildings;
 mod calendar;
+mod check_ins;
+mod life;
+mod parking;
 mod reservations;
+mod selection;
 mod users;
 
 use std::ops::Range;
 
-use self::calendar::Calendar;
+use chrono::NaiveDateTime;
+
+pub(crate) use self::{
+    calendar::Moment,
+    selection::{Filter, Selection},
+};
+use self::{
+    calendar::{Calendar, DAYS_AHEAD, LONGEST_MOVE},
+    check_ins::CheckIn,
+    parking::{ParkingLot, ParkingReservation},
+    reservations::Reservation,
+    users::User,
+};
 use super::{
     json::{Guid, Writer},
     settings::Settings,
 };
 
 /// A listing that the server offers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Endpoint {
     Users,
     Buildings,
     Reservations,
+    CheckIns,
+    ParkingLots,
+    ParkingReservations,
 }
 
 impl Endpoint {
-    pub(crate) const ALL: [Self; 3] = [Self::Users, Self::Buildings, Self::Reservations];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Users,
+        Self::Buildings,
+        Self::Reservations,
+        Self::CheckIns,
+        Self::ParkingLots,
+        Self::ParkingReservations,
+    ];
 
     /// The path that it is served at.
     pub(crate) const fn path(self) -> &'static str {
@@ -30,6 +59,22 @@ impl Endpoint {
             Self::Users => "/v2/users",
             Self::Buildings => "/v2/buildings",
             Self::Reservations => "/v2/reservations",
+            Self::CheckIns => "/v2/check-ins",
+            Self::ParkingLots => "/v2/parking-lots",
+            Self::ParkingReservations => "/v2/parking-reservations",
+        }
+    }
+
+    /// The endpoint at a path.
+    pub(crate) fn at(path: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|endpoint| endpoint.path() == path)
+    }
+
+    /// Whether its records have a time of their own, so that it can be asked for a range of dates.
+    pub(crate) const fn has_window(self) -> bool {
+        match self {
+            Self::Reservations | Self::CheckIns | Self::ParkingReservations => true,
+            Self::Users | Self::Buildings | Self::ParkingLots => false,
         }
     }
 
@@ -37,8 +82,55 @@ impl Endpoint {
     const fn record_bytes(self) -> usize {
         match self {
             Self::Users => 320,
-            Self::Buildings => 1_280,
-            Self::Reservations => 1_152,
+            Self::Buildings => 24_576,
+            Self::Reservations => 1_216,
+            Self::CheckIns => 448,
+            Self::ParkingLots => 512,
+            Self::ParkingReservations => 704,
+        }
+    }
+}
+
+/// A record as it stands at some moment.
+enum Record<'a> {
+    User(User<'a>),
+    Building(&'a Data, u64),
+    Reservation(Reservation<'a>),
+    CheckIn(CheckIn<'a>),
+    ParkingLot(ParkingLot<'a>),
+    ParkingReservation(ParkingReservation<'a>),
+}
+
+impl Record<'_> {
+    /// When it is: what a window of dates is about. Records that are no events have no such time.
+    fn happens(&self) -> Option<Moment> {
+        match self {
+            Self::User(_) | Self::Building(..) | Self::ParkingLot(_) => None,
+            Self::Reservation(reservation) => Some(reservation.starts()),
+            Self::CheckIn(check_in) => Some(check_in.happened()),
+            Self::ParkingReservation(reservation) => Some(reservation.starts()),
+        }
+    }
+
+    /// When it was made or last changed; what never does has been there from the beginning.
+    fn touched(&self) -> Moment {
+        match self {
+            Self::User(user) => user.touched(),
+            Self::Building(..) | Self::ParkingLot(_) => Moment(0),
+            Self::Reservation(reservation) => reservation.touched(),
+            Self::CheckIn(check_in) => check_in.touched(),
+            Self::ParkingReservation(reservation) => reservation.touched(),
+        }
+    }
+
+    fn write(self, out: &mut Writer) {
+        match self {
+            Self::User(user) => user.write(out),
+            Self::Building(data, index) => buildings::write(data, index, out),
+            Self::Reservation(reservation) => reservation.write(out),
+            Self::CheckIn(check_in) => check_in.write(out),
+            Self::ParkingLot(lot) => lot.write(out),
+            Self::ParkingReservation(reservation) => reservation.write(out),
         }
     }
 }
@@ -50,6 +142,7 @@ pub(crate) struct Data {
     users: u64,
     buildings: u64,
     reservations: u64,
+    parking_reservations: u64,
     calendar: Calendar,
 }
 
@@ -57,21 +150,76 @@ impl Data {
     /// The data that `settings` describe.
     pub(crate) fn new(settings: &Settings) -> Self {
         let can_reserve = settings.users > 0 && settings.buildings > 0;
+        let retention = usize::try_from(settings.retention_days).unwrap_or(usize::MAX);
         Self {
             seed: settings.seed,
             users: settings.users,
             buildings: settings.buildings,
             reservations: if can_reserve { settings.reservations } else { 0 },
-            calendar: Calendar::ending_around(settings.today),
+            parking_reservations: if can_reserve { settings.parking_reservations } else { 0 },
+            calendar: Calendar::around(settings.now.date(), retention.min(LONGEST_RETENTION)),
         }
     }
 
-    /// How many records an endpoint has.
-    pub(crate) fn count(&self, endpoint: Endpoint) -> u64 {
+    /// The moment of a date and time; those outside the calendar are its beginning, or far ahead.
+    pub(crate) fn moment(&self, date_time: NaiveDateTime) -> Moment {
+        self.calendar.moment(date_time)
+    }
+
+    /// The moment that the data are seen from when the clock shows `clock`. They change once a minute at most, not
+    /// before the first midnight, and not for ever.
+    pub(crate) fn seen_from(&self, clock: Moment) -> Moment {
+        let start = Moment::at(self.calendar.today(), 0);
+        if clock < self.calendar.first_change() {
+            return start;
+        }
+        let clock = clock.min(self.calendar.end());
+        Moment(clock.0 - clock.0 % 60)
+    }
+
+    /// The indices among which all records are that are there at `now` and, where it is given, happen within `span`.
+    fn candidates(&self, endpoint: Endpoint, now: Moment, span: (Moment, Moment)) -> Range<u64> {
+        let bookings = |count| {
+            if count == 0 {
+                return 0..0;
+            }
+            let first = now.place().saturating_sub(self.calendar.retention());
+            // A check-in's time is in UTC, and may lie on another day than its reservation's.
+            let first = first.max(span.0.place().saturating_sub(1)).saturating_sub(LONGEST_MOVE);
+            let last = (now.place() + DAYS_AHEAD).min(span.1.place().saturating_add(1));
+            let end = self.calendar.first_index(last.saturating_add(1), count);
+            self.calendar.first_index(first, count).min(end)..end
+        };
         match endpoint {
-            Endpoint::Users => self.users,
-            Endpoint::Buildings => self.buildings,
-            Endpoint::Reservations => self.reservations,
+            Endpoint::Users => 0..User::count(self, now),
+            Endpoint::Buildings | Endpoint::ParkingLots => 0..self.buildings,
+            Endpoint::Reservations | Endpoint::CheckIns => bookings(self.reservations),
+            Endpoint::ParkingReservations => bookings(self.parking_reservations),
+        }
+    }
+
+    /// Whether all candidates are there at `now`: so it is where nothing goes, and of reservations at the start.
+    fn are_all_there(&self, endpoint: Endpoint, now: Moment) -> bool {
+        match endpoint {
+            Endpoint::Users | Endpoint::Buildings | Endpoint::ParkingLots => true,
+            Endpoint::Reservations | Endpoint::ParkingReservations => {
+                now == Moment::at(self.calendar.today(), 0)
+            }
+            Endpoint::CheckIns => false,
+        }
+    }
+
+    /// The record at an index, if it is there at `now`.
+    fn record(&self, endpoint: Endpoint, index: u64, now: Moment) -> Option<Record<'_>> {
+        match endpoint {
+            Endpoint::Users => Some(Record::User(User::at(self, index, now))),
+            Endpoint::Buildings => Some(Record::Building(self, index)),
+            Endpoint::Reservations => Reservation::at(self, index, now).map(Record::Reservation),
+            Endpoint::CheckIns => CheckIn::at(self, index, now).map(Record::CheckIn),
+            Endpoint::ParkingLots => Some(Record::ParkingLot(ParkingLot::at(self, index))),
+            Endpoint::ParkingReservations => {
+                ParkingReservation::at(self, index, now).map(Record::ParkingReservation)
+            }
         }
     }
 
@@ -79,18 +227,10 @@ impl Data {
     pub(crate) fn room_for(endpoint: Endpoint, records: u64) -> usize {
         usize::try_from(records).unwrap_or(0).saturating_mul(endpoint.record_bytes())
     }
-
-    /// Writes the records at `range`, each as one object.
-    pub(crate) fn write(&self, endpoint: Endpoint, range: Range<u64>, out: &mut Writer) {
-        for index in range {
-            match endpoint {
-                Endpoint::Users => users::write(self, index, out),
-                Endpoint::Buildings => buildings::write(self, index, out),
-                Endpoint::Reservations => reservations::write(self, index, out),
-            }
-        }
-    }
 }
+
+/// The most days that bookings are kept.
+const LONGEST_RETENTION: usize = 3_653;
 
 /// What a stream of draws is for: the same index of another kind draws other numbers.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +243,13 @@ pub(crate) enum Kind {
     Reservation,
     Cursor,
     Token,
+    UserChange,
+    ReservationChange,
+    CheckIn,
+    ParkingLot,
+    ParkingZone,
+    ParkingReservation,
+    ParkingReservationChange,
 }
 
 /// The draws of one record: splitmix64, started at a place that the seed, the kind and the index decide.

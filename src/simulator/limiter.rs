@@ -1,14 +1,14 @@
-//! The rate limit of one endpoint: a sliding window, counted strictly, told the time.
+//! The rate limit of one endpoint, counted strictly, told the time.
 
 use std::{collections::VecDeque, time::Duration};
+
+use super::settings::{Limit, LimiterKind};
 
 /// The limit of one endpoint and what arrived there lately. Times are those since the server's start.
 #[derive(Debug)]
 pub(crate) struct Limiter {
-    /// How many requests a window takes; 0 means any number.
-    requests: u64,
-    /// The window's length.
-    per: Duration,
+    limit: Limit,
+    kind: LimiterKind,
     /// When the requests that count arrived, oldest first.
     admitted: VecDeque<Duration>,
     /// When any requests arrived, refused ones too, oldest first.
@@ -25,9 +25,9 @@ pub(crate) struct OverLimit {
 }
 
 impl Limiter {
-    /// A limit of `requests` in any window of length `per`; 0 is no limit.
-    pub(crate) fn new(requests: u64, per: Duration) -> Self {
-        Self { requests, per, admitted: VecDeque::new(), arrived: VecDeque::new(), busiest: 0 }
+    /// A limit of so many requests in any window, or in each of those that follow one another; 0 is no limit.
+    pub(crate) fn new(limit: Limit, kind: LimiterKind) -> Self {
+        Self { limit, kind, admitted: VecDeque::new(), arrived: VecDeque::new(), busiest: 0 }
     }
 
     /// Counts a request that arrives at `now`, which must not lie before an earlier arrival.
@@ -35,19 +35,30 @@ impl Limiter {
     /// # Errors
     /// The window is full. The request then takes no place in it.
     pub(crate) fn arrive(&mut self, now: Duration) -> Result<(), OverLimit> {
-        forget_before_window(&mut self.arrived, now, self.per);
+        let Limit { requests, per } = self.limit;
+        forget_before_window(&mut self.arrived, now, per);
         self.arrived.push_back(now);
         self.busiest = self.busiest.max(self.arrived.len());
-        if self.requests == 0 {
+        if requests == 0 {
             return Ok(());
         }
 
-        forget_before_window(&mut self.admitted, now, self.per);
+        let fixed_start = window_start(now, per);
+        match self.kind {
+            LimiterKind::Sliding => forget_before_window(&mut self.admitted, now, per),
+            LimiterKind::Fixed => {
+                self.admitted.retain(|time| *time >= fixed_start);
+            }
+        }
         match self.admitted.front() {
-            Some(oldest) if self.admitted.len() as u64 >= self.requests => Err(OverLimit {
-                retry_after: whole_seconds(oldest.saturating_add(self.per).saturating_sub(now))
-                    .max(1),
-            }),
+            Some(oldest) if self.admitted.len() as u64 >= requests => {
+                let start = match self.kind {
+                    LimiterKind::Sliding => *oldest,
+                    LimiterKind::Fixed => fixed_start,
+                };
+                let wait = start.saturating_add(per).saturating_sub(now);
+                Err(OverLimit { retry_after: whole_seconds(wait).max(1) })
+            }
             _ => {
                 self.admitted.push_back(now);
                 Ok(())
@@ -55,10 +66,16 @@ impl Limiter {
         }
     }
 
-    /// The most requests, refused ones included, that any one window has seen.
+    /// The most requests, refused ones included, that any one window has seen, wherever it lies.
     pub(crate) fn busiest(&self) -> usize {
         self.busiest
     }
+}
+
+/// The start of the window that `now` lies in, where windows follow one another from 0 on.
+fn window_start(now: Duration, per: Duration) -> Duration {
+    let into = now.as_nanos().checked_rem(per.as_nanos()).unwrap_or(0);
+    now.saturating_sub(Duration::from_nanos(u64::try_from(into).unwrap_or(u64::MAX)))
 }
 
 /// A window reaches back from `now` and leaves out its far end: what is exactly one period old is gone.
@@ -82,9 +99,28 @@ mod tests {
         Duration::from_millis(milliseconds)
     }
 
+    fn sliding(requests: u64, per: Duration) -> Limiter {
+        Limiter::new(Limit { requests, per }, LimiterKind::Sliding)
+    }
+
+    #[test]
+    fn a_fixed_window_takes_its_requests_wherever_they_lie_and_the_next_one_begins_empty() {
+        let limit = Limit { requests: 2, per: ms(10_000) };
+        let mut limiter = Limiter::new(limit, LimiterKind::Fixed);
+
+        assert_eq!(limiter.arrive(ms(9_000)), Ok(()));
+        assert_eq!(limiter.arrive(ms(9_500)), Ok(()));
+        assert_eq!(limiter.arrive(ms(9_600)), Err(OverLimit { retry_after: 1 }));
+        assert_eq!(limiter.arrive(ms(10_000)), Ok(()), "the next window");
+        assert_eq!(limiter.arrive(ms(10_001)), Ok(()));
+        assert_eq!(limiter.arrive(ms(10_002)), Err(OverLimit { retry_after: 10 }));
+        assert_eq!(limiter.arrive(ms(20_000)), Ok(()));
+        assert_eq!(limiter.busiest(), 6, "from 9.000 to 10.002, refused ones included");
+    }
+
     #[test]
     fn exactly_the_requests_over_the_limit_are_refused() {
-        let mut limiter = Limiter::new(2, ms(10_000));
+        let mut limiter = sliding(2, ms(10_000));
 
         assert_eq!(limiter.arrive(ms(0)), Ok(()));
         assert_eq!(limiter.arrive(ms(4_000)), Ok(()));
@@ -98,7 +134,7 @@ mod tests {
 
     #[test]
     fn without_a_limit_nothing_is_refused_but_the_rush_is_seen() {
-        let mut limiter = Limiter::new(0, ms(1_000));
+        let mut limiter = sliding(0, ms(1_000));
 
         for arrival in [0, 0, 999, 1_000, 5_000] {
             assert_eq!(limiter.arrive(ms(arrival)), Ok(()));
@@ -114,7 +150,7 @@ mod tests {
             per in 1_u64..8_000,
             gaps in prop::collection::vec(0_u64..3_000, 1..60),
         ) {
-            let mut limiter = Limiter::new(requests, ms(per));
+            let mut limiter = sliding(requests, ms(per));
             let mut admitted: Vec<u64> = Vec::new();
             let mut now = 0;
             for gap in gaps {

@@ -1,38 +1,54 @@
-//! The server's state, and the handlers over it: each takes the time once, lets the pure parts decide, and answers.
+//! The server's state, and how it answers: each request takes the time once, and lets the pure parts decide.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, SystemTime},
 };
 
 use axum::{
     Router,
-    body::Bytes,
-    extract::{RawQuery, State},
-    http::{HeaderMap, HeaderName, StatusCode, header},
+    body::{Body, Bytes, to_bytes},
+    extract::{ConnectInfo, State},
+    http::{HeaderMap, HeaderName, Method, StatusCode, header, request::Parts, uri::Authority},
     response::Response,
-    routing::{get, post},
 };
 use serde_json::json;
 
 use super::{
     TOKEN_PATH,
-    data::{Data, Endpoint},
+    clock::{Clock, system_time},
+    connection::Wire,
+    control, damage,
+    data::{Data, Endpoint, Filter, Moment, Selection},
+    faults::{FaultKind, Faults, Told},
     limiter::Limiter,
-    listing::{Cursors, Listing},
+    listing::Listing,
+    query::{Asked, Cursors, Parameters, Part},
+    requests::Requests,
     responses,
-    settings::Settings,
+    settings::{NextUrl, Settings},
     token::Tokens,
+    window::Window,
 };
 
+/// The longest form or fault that is read.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// So many selections are kept: those of the windows that one sweep asks for, and some.
+const SELECTIONS: usize = 32;
+
 /// Everything that the server knows.
-struct Server {
-    settings: Settings,
-    data: Data,
-    started: Instant,
+pub(crate) struct Server {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) faults: Mutex<Faults>,
+    pub(crate) requests: Mutex<Requests>,
+    data: Arc<Data>,
+    /// The latest selections, the latest last.
+    selections: Mutex<Vec<Arc<Selection>>>,
     token_endpoint: Mutex<TokenEndpoint>,
     /// In the order of [`Endpoint::ALL`].
-    gates: [Mutex<Gate>; 3],
+    gates: [Mutex<Gate>; Endpoint::ALL.len()],
 }
 
 /// The token endpoint's state.
@@ -54,92 +70,190 @@ struct Gate {
 
 /// The routes of a server with these settings.
 pub(crate) fn router(settings: Settings) -> Router {
-    let gates = [(); 3].map(|()| {
-        let limiter = Limiter::new(settings.requests, settings.per);
+    let gates = Endpoint::ALL.map(|endpoint| {
+        let limiter = Limiter::new(settings.limit_of(endpoint.path()), settings.limiter);
         Mutex::new(Gate { limiter, requests: 0, limited: 0, unauthorized: 0, invalid: 0, pages: 0 })
     });
-    let server = Server {
-        data: Data::new(&settings),
-        started: now(),
+    let server = Arc::new(Server {
+        clock: Clock::start(&settings),
+        faults: Mutex::new(Faults::new(settings.faults.clone())),
+        requests: Mutex::default(),
+        data: Arc::new(Data::new(&settings)),
+        selections: Mutex::default(),
         token_endpoint: Mutex::default(),
         gates,
         settings,
-    };
-
-    let mut router = Router::new().route(TOKEN_PATH, post(token)).route("/_stats", get(stats));
-    for endpoint in Endpoint::ALL {
-        let list = move |server, query, headers| list(server, endpoint, query, headers);
-        router = router.route(endpoint.path(), get(list));
-    }
-    router.fallback(async || responses::not_found()).with_state(Arc::new(server))
+    });
+    control::routes().fallback(answer).with_state(server)
 }
 
-async fn token(State(server): State<Arc<Server>>, headers: HeaderMap, form: Bytes) -> Response {
-    let response = server.grant(&headers, &form);
-    tokio::time::sleep(server.settings.latency).await;
-    response
-}
+/// A response, and the fault that is still to be done to it.
+type Answer = (Response, Option<FaultKind>);
 
-async fn list(
+/// Answers a request of a client: notes it, and lets happen to it what was asked for.
+async fn answer(
     State(server): State<Arc<Server>>,
-    endpoint: Endpoint,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    ConnectInfo(wire): ConnectInfo<Wire>,
+    request: axum::extract::Request,
 ) -> Response {
-    let response = server.list(endpoint, query.as_deref().unwrap_or_default(), &headers);
+    let (parts, body) = request.into_parts();
+    let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+    let number = lock(&server.requests).arrive(system_time(), parts.method.as_str(), path, query);
+    let (response, fault) = server.respond(&parts, body).await;
     tokio::time::sleep(server.settings.latency).await;
+    let Some(fault) = fault else {
+        lock(&server.requests).answer(number, response.status().as_u16());
+        return response;
+    };
+    let response = damage::damage(response, &fault, &wire).await;
+    if !fault.leaves_no_answer() {
+        lock(&server.requests).answer(number, response.status().as_u16());
+    }
     response
-}
-
-async fn stats(State(server): State<Arc<Server>>) -> Response {
-    responses::json_body(StatusCode::OK, server.stats().to_string())
 }
 
 impl Server {
-    fn grant(&self, headers: &HeaderMap, form: &[u8]) -> Response {
+    async fn respond(&self, parts: &Parts, body: Body) -> Answer {
+        let path = parts.uri.path();
+        if let (Some(endpoint), &Method::GET) = (Endpoint::at(path), &parts.method) {
+            return self.list(endpoint, parts);
+        }
+        let fault = self.fault(parts);
+        if path == TOKEN_PATH && parts.method == Method::POST {
+            let form = to_bytes(body, LONGEST_BODY).await.unwrap_or_default();
+            return (self.grant(&parts.headers, &form, fault.as_ref()), fault);
+        }
+        let response = match (fault.as_ref().and_then(instead), Endpoint::at(path)) {
+            (Some(response), _) => response,
+            (None, Some(_)) => responses::wrong_method("GET"),
+            (None, None) if path == TOKEN_PATH => responses::wrong_method("POST"),
+            (None, None) => responses::not_found(),
+        };
+        (response, fault)
+    }
+
+    /// The fault that befalls a request.
+    fn fault(&self, parts: &Parts) -> Option<FaultKind> {
+        let query = parts.uri.query().unwrap_or_default();
+        lock(&self.faults).befall(parts.uri.path(), query)
+    }
+
+    fn grant(&self, headers: &HeaderMap, form: &Bytes, fault: Option<&FaultKind>) -> Response {
         let mut endpoint = lock(&self.token_endpoint);
         endpoint.requests += 1;
+        if let Some(response) = fault.and_then(instead) {
+            return response;
+        }
         let content_type = text(headers, header::CONTENT_TYPE);
-        let now = self.started.elapsed();
+        let now = self.clock.elapsed();
         match endpoint.tokens.grant(content_type, form, &self.settings, now, epoch_seconds()) {
             Ok(grant) => responses::granted(json!(grant).to_string()),
             Err(refusal) => responses::refused(&refusal),
         }
     }
 
-    /// The gateway comes first, with its limit before its token check, so that a request with a bad token counts too.
-    fn list(&self, endpoint: Endpoint, query: &str, headers: &HeaderMap) -> Response {
+    /// The gateway comes first, with its limit before its token check, so that a request with a bad token counts too. A
+    /// request over the limit is spared any fault.
+    fn list(&self, endpoint: Endpoint, parts: &Parts) -> Answer {
         let mut gate = lock(&self.gates[endpoint as usize]);
         gate.requests += 1;
         // Read under the lock: arrivals must come in order.
-        let now = self.started.elapsed();
+        let now = self.clock.elapsed();
         if let Err(over_limit) = gate.limiter.arrive(now) {
             gate.limited += 1;
-            return responses::over_limit(over_limit, self.settings.retry_after_header);
+            let told = if self.settings.retry_after_header { Told::Both } else { Told::Message };
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            return (responses::later(status, told, over_limit.retry_after), None);
         }
-
-        let authorization = text(headers, header::AUTHORIZATION);
+        let fault = self.fault(parts);
+        if let Some(response) = fault.as_ref().and_then(instead) {
+            gate.limited += u64::from(response.status() == StatusCode::TOO_MANY_REQUESTS);
+            return (response, fault);
+        }
+        if fault == Some(FaultKind::Revoked) {
+            lock(&self.token_endpoint).tokens.revoke();
+        }
+        let authorization = text(&parts.headers, header::AUTHORIZATION);
         if let Err(message) = lock(&self.token_endpoint).tokens.check(authorization, now) {
             gate.unauthorized += 1;
-            return responses::unauthorized(message);
+            return (responses::unauthorized(message), fault);
         }
+        (self.page(endpoint, parts, gate), fault)
+    }
 
+    /// What the service behind the gateway answers.
+    fn page(&self, endpoint: Endpoint, parts: &Parts, mut gate: MutexGuard<'_, Gate>) -> Response {
+        if self.settings.forbidden.iter().any(|path| path == endpoint.path()) {
+            return responses::forbidden();
+        }
+        let query = parts.uri.query().unwrap_or_default();
         let cursors = Cursors { seed: self.settings.seed, endpoint };
-        match Listing::parse(query, cursors, self.settings.max_page_size) {
-            Err(errors) => {
-                gate.invalid += 1;
-                responses::invalid(&errors)
-            }
-            Ok(listing) => {
-                gate.pages += 1;
-                // Not while others wait to be counted.
-                drop(gate);
-                responses::json_body(StatusCode::OK, listing.body(&self.data, cursors))
-            }
+        let mut parameters = Parameters::of(query);
+        let asked = self.asked(&mut parameters, cursors);
+        if !parameters.invalid.is_empty() {
+            gate.invalid += 1;
+            return responses::invalid(&parameters.invalid);
+        }
+        gate.pages += 1;
+        // Not while others wait to be counted.
+        drop(gate);
+
+        let selection = self.select(endpoint, asked.window);
+        let is_bare = matches!(asked.part, Part::Whole | Part::Link { .. });
+        let total = (is_bare && self.settings.totals).then(|| selection.total());
+        let data = Arc::clone(&self.data);
+        let listing = Listing { data, endpoint, selection, cursors, total: self.settings.totals };
+        responses::page(listing.answer(asked.part, &self.address(parts), query), total)
+    }
+
+    fn asked(&self, parameters: &mut Parameters, cursors: Cursors) -> Asked {
+        let settings = &self.settings;
+        let style = settings.style_of(cursors.endpoint.path());
+        let part = parameters.part(cursors, style, settings.max_page_size);
+        let window = if cursors.endpoint.has_window() {
+            parameters.window(settings.windows, self.clock.now().date())
+        } else {
+            Window { updated_after: parameters.updated_after(), ..Window::default() }
+        };
+        Asked { part, window }
+    }
+
+    /// The records that are asked for, as they stand now.
+    fn select(&self, endpoint: Endpoint, window: Window) -> Arc<Selection> {
+        let moment = |date_time| self.data.moment(date_time);
+        let filter = Filter {
+            from: window.from.map(moment),
+            to: window.to.map(moment),
+            updated_after: window.updated_after.map(moment),
+        };
+        let now: Moment = self.data.seen_from(moment(self.clock.now()));
+        let mut selections = lock(&self.selections);
+        let known = selections.iter().position(|known| known.is(endpoint, filter, now));
+        let selection = match known {
+            Some(place) => selections.remove(place),
+            // Under the lock: who asks for the same meanwhile need not count again.
+            None => Arc::new(Selection::new(&self.data, endpoint, filter, now)),
+        };
+        if selections.len() == SELECTIONS {
+            selections.remove(0);
+        }
+        selections.push(Arc::clone(&selection));
+        selection
+    }
+
+    /// The URL of the path that was asked for, as the client can ask for it.
+    fn address(&self, parts: &Parts) -> String {
+        let path = parts.uri.path();
+        let host = text(&parts.headers, header::HOST);
+        let host = host.and_then(|host| host.parse::<Authority>().ok());
+        match (self.settings.next_url, host) {
+            (NextUrl::Absolute, Some(host)) => format!("http://{host}{path}"),
+            (NextUrl::Absolute, None) | (NextUrl::Relative, _) => path.to_owned(),
         }
     }
 
-    fn stats(&self) -> serde_json::Value {
+    /// What was asked for, in numbers.
+    pub(crate) fn stats(&self) -> serde_json::Value {
         let endpoints = Endpoint::ALL.map(|endpoint| {
             let gate = lock(&self.gates[endpoint as usize]);
             let counts = json!({
@@ -160,8 +274,30 @@ impl Server {
     }
 }
 
+/// The response that a fault puts in the place of the proper one.
+fn instead(fault: &FaultKind) -> Option<Response> {
+    match fault {
+        FaultKind::Status { status, told, wait } => {
+            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            Some(responses::later(status, *told, *wait))
+        }
+        FaultKind::Quota { wait } => Some(responses::out_of_quota(*wait)),
+        FaultKind::Forbidden => Some(responses::forbidden()),
+        FaultKind::InvalidClient => Some(responses::refused(&super::token::Refusal::InvalidClient)),
+        FaultKind::Html => Some(responses::html()),
+        FaultKind::Redirect { to } => Some(responses::redirect(to)),
+        FaultKind::Revoked
+        | FaultKind::Cut { .. }
+        | FaultKind::CutJson
+        | FaultKind::Empty
+        | FaultKind::Slow { .. }
+        | FaultKind::Endless { .. }
+        | FaultKind::Hang => None,
+    }
+}
+
 /// Locks a state, that of a handler that panicked too: every change is whole before anything can panic.
-fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -170,16 +306,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// The server's own idea of the time: another machine's, so not the program's clock.
 fn epoch_seconds() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-    u64::try_from(now.tv_sec).unwrap_or(0)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the server has a clock of its own: it shares no code"
-)]
-fn now() -> Instant {
-    Instant::now()
+    let since = system_time().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or(Duration::ZERO).as_secs()
 }

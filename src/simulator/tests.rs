@@ -170,6 +170,46 @@ async fn a_page_is_capped_without_a_word() {
 }
 
 #[tokio::test]
+async fn a_bare_array_tells_its_total_and_the_next_page_beside_the_body() {
+    let fixture = Fixture::start(Settings { style: Style::Link, ..unlimited() }).await;
+    let token = fixture.token().await;
+
+    let first = fixture.get("/v2/users?pageSize=500&q=%22", &token).await;
+    assert_eq!(first.headers()["x-total-count"], "1007");
+    let link = first.headers()["link"].to_str().expect("a URL is text").to_owned();
+    let url = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\""));
+    let path = url.and_then(|url| url.strip_prefix(&fixture.base)).expect("an absolute URL");
+    assert!(path.starts_with("/v2/users?pageSize=500&q=%22&cursor="), "{path}");
+    let second = fixture.get(path, &token).await;
+    assert!(second.headers().contains_key("link"));
+    assert_eq!(json(second).await.as_array().map(Vec::len), Some(500));
+}
+
+#[tokio::test]
+async fn a_next_url_is_relative_and_a_total_left_out_where_that_is_asked_for() {
+    let settings = Settings {
+        style: Style::NextUrl,
+        next_url: NextUrl::Relative,
+        totals: false,
+        ..unlimited()
+    };
+    let fixture = Fixture::start(settings).await;
+
+    let page = json(fixture.get("/v2/users", &fixture.token().await).await).await;
+    assert!(page["nextUrl"].as_str().is_some_and(|url| url.starts_with("/v2/users?cursor=")));
+    assert_eq!(page.get("totalCount"), None);
+}
+
+#[tokio::test]
+async fn a_whole_listing_that_is_sent_piece_by_piece_is_one_array() {
+    for (users, style) in [(0, Style::None), (500, Style::None), (1_007, Style::None)] {
+        let fixture = Fixture::start(Settings { users, style, ..unlimited() }).await;
+        let body = json(fixture.get("/v2/users", &fixture.token().await).await).await;
+        assert_eq!(body.as_array().map(|users| users.len() as u64), Some(users));
+    }
+}
+
+#[tokio::test]
 async fn wrong_parameters_and_unknown_paths_get_problem_details() {
     let fixture = Fixture::start(unlimited()).await;
     let token = fixture.token().await;

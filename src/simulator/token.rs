@@ -113,6 +113,11 @@ impl Tokens {
         })
     }
 
+    /// Lets all tokens given out so far be good no more.
+    pub(crate) fn revoke(&mut self) {
+        self.expires_by_token.clear();
+    }
+
     /// Checks the `Authorization` header of a request.
     ///
     /// # Errors

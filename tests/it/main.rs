@@ -13,6 +13,7 @@ mod privacy;
 mod progress;
 mod resume;
 mod signals;
+mod simulator;
 mod stored;
 mod support;
 mod systemd;

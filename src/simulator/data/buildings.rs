@@ -123,6 +123,37 @@ impl Floor {
         }
     }
 
+    /// Writes a desk's name, such as `2.07`: it looks like a number, and is none.
+    pub(crate) fn write_desk_name(&self, desk: u64, out: &mut Writer) {
+        out.quoted(|out| {
+            out.digits(self.number, 1);
+            out.raw(".");
+            out.digits(desk + 1, 2);
+        });
+    }
+
+    /// Writes its areas, each with its desks.
+    fn write_areas(&self, seed: u64, out: &mut Writer) {
+        let areas = AREAS.len() as u64;
+        out.array(|out| {
+            for area in 0..areas {
+                let (id, name) = self.area_of(seed, area);
+                out.object(|out| {
+                    out.key("id").guid(id);
+                    out.key("name").text(name);
+                    out.key("desks").array(|out| {
+                        for desk in (area..self.desks).step_by(AREAS.len()) {
+                            out.object(|out| {
+                                out.key("id").guid(self.desk_id(seed, desk));
+                                self.write_desk_name(desk, out.key("name"));
+                            });
+                        }
+                    });
+                });
+            }
+        });
+    }
+
     /// The area that a desk stands in: its identifier and its name.
     pub(crate) fn area_of(&self, seed: u64, desk: u64) -> (Guid, &'static str) {
         let areas = AREAS.len() as u64;
@@ -171,6 +202,7 @@ pub(crate) fn write(data: &Data, index: u64, out: &mut Writer) {
                     out.key("number").number(floor.number);
                     out.key("hasMap").boolean(floor.has_map);
                     out.key("capacity").number(floor.desks);
+                    floor.write_areas(data.seed, out.key("areas"));
                 });
             }
         });

@@ -4,11 +4,29 @@ use serde_json::Value;
 
 use super::*;
 
-fn records(settings: &Settings, endpoint: Endpoint) -> Vec<Value> {
-    let data = Data::new(settings);
+mod time;
+
+fn written(data: &Data, endpoint: Endpoint, filter: Filter, now: Moment) -> Vec<u8> {
+    let selection = Selection::new(data, endpoint, filter, now);
     let mut out = Writer::default();
-    out.array(|out| data.write(endpoint, 0..data.count(endpoint), out));
-    serde_json::from_slice(&out.into_bytes()).expect("the records are JSON")
+    out.array(|out| {
+        let next = selection.write(data, 0, u64::MAX, out);
+        assert_eq!(next, None);
+    });
+    out.into_bytes()
+}
+
+/// All records as they stand so many seconds after the start.
+fn records_after(settings: &Settings, endpoint: Endpoint, seconds: u64) -> Vec<Value> {
+    let data = Data::new(settings);
+    let start = data.moment(settings.now);
+    let now = data.seen_from(Moment(start.0 + seconds));
+    let written = written(&data, endpoint, Filter::default(), now);
+    serde_json::from_slice(&written).expect("the records are JSON")
+}
+
+fn records(settings: &Settings, endpoint: Endpoint) -> Vec<Value> {
+    records_after(settings, endpoint, 0)
 }
 
 fn small() -> Settings {
@@ -57,9 +75,11 @@ fn the_same_settings_give_the_same_data_and_another_seed_gives_others() {
 fn a_record_is_the_same_whatever_it_is_written_with() {
     let data = Data::new(&small());
     let all = records(&small(), Endpoint::Reservations);
+    let now = data.seen_from(data.moment(small().now));
+    let selection = Selection::new(&data, Endpoint::Reservations, Filter::default(), now);
     for index in [0, 1, 1_499, 2_999] {
         let mut out = Writer::default();
-        data.write(Endpoint::Reservations, index..index + 1, &mut out);
+        selection.write(&data, selection.index_of(&data, index), 1, &mut out);
         let alone: Value = serde_json::from_slice(&out.into_bytes()).expect("one record");
         assert_eq!(Some(&alone), usize::try_from(index).ok().and_then(|index| all.get(index)));
     }
@@ -105,9 +125,9 @@ fn reservations_are_of_users_and_buildings_that_exist() {
 }
 
 #[test]
-fn reservations_have_27_fields_of_the_observed_shape() {
+fn reservations_have_28_fields_of_the_observed_shape() {
     let reservations = records(&small(), Endpoint::Reservations);
-    assert_eq!(fields(&reservations).len(), 27);
+    assert_eq!(fields(&reservations).len(), 28);
 
     let reservation = &reservations[0];
     let local_start = text(reservation, "/localStart");
@@ -191,10 +211,10 @@ fn without_users_or_buildings_there_are_no_reservations() {
 fn the_room_for_records_is_ample_but_not_wasteful() {
     for endpoint in Endpoint::ALL {
         let data = Data::new(&Settings { users: 3_000, ..small() });
-        let mut out = Writer::default();
-        data.write(endpoint, 0..data.count(endpoint), &mut out);
-        let (written, room) =
-            (out.into_bytes().len(), Data::room_for(endpoint, data.count(endpoint)));
+        let now = data.seen_from(data.moment(small().now));
+        let written = written(&data, endpoint, Filter::default(), now).len();
+        let total = Selection::new(&data, endpoint, Filter::default(), now).total();
+        let room = Data::room_for(endpoint, total);
         assert!((written..2 * written).contains(&room), "{endpoint:?}: {written} of {room}");
     }
 }
