@@ -63,12 +63,12 @@ fn small_body(world: &mut World) {
 }
 
 fn little_memory(world: &World) -> Command {
-    wrapped(world, MEMORY)
+    wrapped(world, &["--run-now"], MEMORY)
 }
 
 /// The binary behind a line of shell.
-pub(super) fn wrapped(world: &World, script: &str) -> Command {
-    let binary = world.sandbox.command(&["--run-now"]);
+pub(super) fn wrapped(world: &World, arguments: &[&str], script: &str) -> Command {
+    let binary = world.sandbox.command(arguments);
     let mut command = Command::new("sh");
     command.args(["-c", script, "sh"]).arg(binary.get_program()).args(binary.get_args());
     command

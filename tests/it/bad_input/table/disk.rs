@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{Answer, Asked, Case, SECOND_PAGE, Sent, World, bodies::wrapped, is_second, listing};
-use crate::support::wait_until;
+use crate::support::{Finished, wait_until};
 
 /// Runs a command with the folder `disk` on a file system of that size, and takes its files out afterwards.
 const ON_SMALL_DISK: &str = r#"
@@ -23,6 +23,17 @@ exit $status"#;
 
 /// Runs a command with an end to how long a file may grow, in units of 512 bytes, as a quota would.
 const IN_SMALL_FILES: &str = r#"trap "" XFSZ; ulimit -f $SIZE; exec "$@""#;
+
+/// Runs the daemon so, until `room` is there; then the disk has room until `stop` is there.
+const DAEMON_ON_SMALL_DISK: &str = r#"
+await() { n=0; until [ -e $1 ] || [ $n -gt 6000 ]; do n=$((n+1)); sleep 0.01; done; }
+mkdir -p disk && mount -t tmpfs -o size=$SIZE tmpfs disk || exit 99
+"$@" & daemon=$!
+await room; mount -o remount,size=64m disk
+await stop; kill -TERM $daemon
+status=0; wait $daemon || status=$?
+rm -f disk/mapiq.db-shm; cp -a disk/. .
+exit $status"#;
 
 /// What gives the right to mount: a namespace of the user's own, or else one that root may make.
 fn namespace() -> Option<&'static str> {
@@ -38,18 +49,23 @@ fn namespace() -> Option<&'static str> {
 
 /// Whether a row can be done here; one that cannot is named on stderr, even where the tests' own output is caught.
 pub(super) fn can_be_done(case: &Case) -> bool {
-    if case.mounts && namespace().is_none() {
-        let line = format!("NOT CHECKED, since this user may mount nothing: {}\n", case.name);
-        std::io::stderr().write_all(line.as_bytes()).expect("stderr can be written to");
-        return false;
-    }
-    true
+    !case.mounts || namespace_for(case.name).is_some()
 }
 
-fn on_small_disk(world: &World, size: &str) -> Command {
-    let namespace = namespace().expect("rows that cannot be done are left out");
-    let mut command = wrapped(world, &format!(r#"exec {namespace} sh -c "$SCRIPT" sh "$@""#));
-    command.env("SCRIPT", ON_SMALL_DISK).env("SIZE", size);
+fn namespace_for(name: &str) -> Option<&'static str> {
+    let found = namespace();
+    if found.is_none() {
+        let line = format!("NOT CHECKED, since this user may mount nothing: {name}\n");
+        std::io::stderr().write_all(line.as_bytes()).expect("stderr can be written to");
+    }
+    found
+}
+
+/// The binary behind a script that may mount.
+fn with_mounts(world: &World, namespace: &str, arguments: &[&str], script: &str) -> Command {
+    let line = format!(r#"exec {namespace} sh -c "$SCRIPT" sh "$@""#);
+    let mut command = wrapped(world, arguments, &line);
+    command.env("SCRIPT", script).env("SIZE", "768k");
     command
 }
 
@@ -63,7 +79,10 @@ fn large_page(asked: &Asked) -> Option<Answer> {
 const FULL_DISK: Case = Case {
     spoil: |world| world.set("DATABASE__PATH", "disk/mapiq.db"),
     mend: |world| world.unset("DATABASE__PATH"),
-    command: |world| on_small_disk(world, "768k"),
+    command: |world| {
+        let namespace = namespace().expect("rows that cannot be done are left out");
+        with_mounts(world, namespace, &["--run-now"], ON_SMALL_DISK)
+    },
     status: 74,
     mounts: true,
     told: &[
@@ -143,7 +162,7 @@ pub(super) const CASES: &[Case] = &[
         mounts: false,
         spoil: |_| {},
         command: |world| {
-            let mut command = wrapped(world, IN_SMALL_FILES);
+            let mut command = wrapped(world, &["--run-now"], IN_SMALL_FILES);
             command.env("SIZE", "1536");
             command
         },
@@ -154,3 +173,29 @@ pub(super) const CASES: &[Case] = &[
         ..FULL_DISK
     },
 ];
+
+#[test]
+fn a_daemon_that_met_a_full_disk_goes_on_at_the_checkpoint_once_there_is_room() {
+    let Some(namespace) = namespace_for("a daemon and a full disk") else { return };
+    let mut world = World::new(|asked, _| large_page(asked));
+    world.set("DATABASE__PATH", "disk/mapiq.db");
+    let mut daemon = with_mounts(&world, namespace, &[], DAEMON_ON_SMALL_DISK);
+    let daemon = daemon.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("sh starts");
+    let asked_for = |cursor: &str| {
+        let asked = world.api.asked_for("/v2/users");
+        asked.iter().filter(|asked| asked.param("cursor") == cursor).count()
+    };
+    wait_until("two runs have met the full disk", || asked_for("1") >= 2);
+    world.sandbox.write("room", "");
+    wait_until("a run has got further", || asked_for("2") >= 1);
+    world.mended.mend();
+    world.sandbox.write("stop", "");
+    let finished = Finished::from(daemon.wait_with_output().expect("sh can be waited for"));
+    finished.expect_status(0).expect_stderr("`disk/mapiq.db`: cannot store a page");
+
+    assert!(world.users() >= 4, "{} rows", world.users());
+    let ended = "SELECT result FROM _sync_endpoint_runs ORDER BY run_id LIMIT 1";
+    assert_eq!(world.sandbox.lines(ended), ["failed"]);
+    let sweeps = "SELECT min(sweep_id) FROM _sync_sweeps WHERE result = 'complete'";
+    assert_eq!(world.sandbox.count(sweeps), 1, "the sweep that met the full disk was finished");
+}
