@@ -143,11 +143,18 @@ impl Store {
     /// Where the file cannot be read or written, is another program's or of a newer version; it is not touched then.
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, StoreError> {
         let settings = Arc::new(settings);
-        let connection = open::open(&settings).await?;
+        let at = |error: StoreError| error.at(&settings.path);
+        let connection = open::open(&settings).await.map_err(at)?;
         let mut writer = Writer::new(connection, Arc::clone(&settings));
-        pauses::rebase(&mut writer, clock.now(), clock.boot_id()).await?;
+        pauses::rebase(&mut writer, clock.now(), clock.boot_id()).await.map_err(at)?;
         writer.opened()?;
         Ok(Self { writer: Arc::new(Mutex::new(writer)), clock, settings })
+    }
+
+    /// Names the file in an error that does not name it yet, for those who read it away from the configuration.
+    #[must_use]
+    pub fn locate(&self, error: StoreError) -> StoreError {
+        error.at(&self.settings.path)
     }
 
     /// Closes the database, once every clone but this one is gone.

@@ -14,6 +14,7 @@ use super::{
     token::{AccessToken, TokenCache},
     transport::{TransportError, chain},
 };
+use crate::rows::json;
 
 /// Who we say that we are.
 const USER_AGENT: &str = concat!("mapiq-sync/", env!("CARGO_PKG_VERSION"));
@@ -142,7 +143,13 @@ impl Client {
             return Err(TransportError::OtherOrigin { url: shown(url) });
         }
         let request = self.0.http.get(url.clone()).header(header::AUTHORIZATION, token.header());
-        self.exchange(request, url, self.0.settings.max_body).await
+        let limit = self.0.settings.max_body;
+        let mut response = self.exchange(request, url, limit).await?;
+        // An answer that is no page may repeat what was sent, and is shown.
+        if !response.status.is_success() || !json::begins(&response.body) {
+            token.hide_in(&mut response.body);
+        }
+        Ok(response)
     }
 
     /// Posts a form to the token endpoint.
@@ -176,14 +183,18 @@ impl Client {
     ) -> Result<Response, TransportError> {
         let host = || authority(url);
         let failed = |error| TransportError::of(error, host(), self.0.settings.timeout);
+        let too_large = || TransportError::TooLarge { host: host(), limit };
         let mut response = request.send().await.map_err(failed)?;
+        if response.content_length().is_some_and(|length| length > limit) {
+            return Err(too_large());
+        }
         let mut body = Vec::new();
         // The chunks are counted as they are decompressed, so that a small answer that grows without end is dropped in time.
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            body.extend_from_slice(&chunk);
-            if body.len() as u64 > limit {
-                return Err(TransportError::TooLarge { host: host(), limit });
+            if (body.len() + chunk.len()) as u64 > limit {
+                return Err(too_large());
             }
+            body.extend_from_slice(&chunk);
         }
         let headers = std::mem::take(response.headers_mut());
         Ok(Response { url: url.clone(), status: response.status(), headers, body })

@@ -7,9 +7,11 @@ pub(super) fn same_origin(url: &Url, base: &Url) -> bool {
     url.origin() == base.origin() && url.username().is_empty() && url.password().is_none()
 }
 
-/// A URL fit for a message or a log: without its query, fragment and credentials.
+/// A URL fit for a message or a log: without its query, fragment and credentials, and without a path where that is no path
+/// of a host.
 pub(super) fn shown(url: &Url) -> String {
-    format!("{}{}", url.origin().ascii_serialization(), url.path())
+    let path = if url.origin().is_tuple() { url.path() } else { "" };
+    origin(url) + path
 }
 
 /// The origin of a URL for a message; of one such as `mailto:…`, which has none, the scheme.

@@ -38,6 +38,9 @@ pub enum PageError {
         /// Where reading it failed.
         source: serde_json::Error,
     },
+    /// Nothing at all.
+    #[error("the response is empty")]
+    Empty,
     /// JSON that is cut, or spoilt further on.
     #[error("the response is not whole, valid JSON, after {bytes} bytes")]
     Cut {
@@ -105,7 +108,9 @@ impl PageError {
     /// Whether asking again may help: a body may be cut or come from a proxy, but its shape is the configuration's matter.
     pub fn retry(&self) -> bool {
         match self {
-            Self::NotJson { .. } | Self::Cut { .. } | Self::InvalidUtf8 { .. } => true,
+            Self::NotJson { .. } | Self::Empty | Self::Cut { .. } | Self::InvalidUtf8 { .. } => {
+                true
+            }
             Self::NotAnArray { .. }
             | Self::NotRecords { .. }
             | Self::RecordsMissing { .. }
@@ -142,7 +147,9 @@ pub fn parse<'a>(
 
 /// A body that begins like a page is one that was cut, and holds people's data: only of another one the beginning is shown.
 fn not_json(text: &str, source: serde_json::Error) -> PageError {
-    if text.trim_start().starts_with(['[', '{']) {
+    if text.trim_start().is_empty() {
+        PageError::Empty
+    } else if json::begins(text.as_bytes()) {
         PageError::Cut { bytes: text.len(), source }
     } else {
         PageError::NotJson { beginning: beginning(text.as_bytes(), SHOWN), source }

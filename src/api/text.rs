@@ -1,5 +1,8 @@
 //! Text from elsewhere made fit for one line of a message.
 
+/// What stands in a secret's place.
+const HIDDEN: &str = "…";
+
 /// Puts the text on one line: control characters and white space become single spaces, and what is longer than
 /// `max_chars` characters ends in `…`.
 pub(super) fn one_line(text: &str, max_chars: usize) -> String {
@@ -18,6 +21,15 @@ pub(super) fn one_line(text: &str, max_chars: usize) -> String {
         }
     }
     line
+}
+
+/// The text without a secret that it repeats, as it is or as a form spells it; `None` where it does not.
+pub(super) fn hide(text: &str, secret: &str) -> Option<String> {
+    let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    if secret.is_empty() || !(text.contains(secret) || text.contains(&encoded)) {
+        return None;
+    }
+    Some(text.replace(secret, HIDDEN).replace(&encoded, HIDDEN))
 }
 
 /// The beginning of a body that should have been something else, such as `<!DOCTYPE html>…`; bytes that are no UTF-8 show as `�`.
@@ -43,6 +55,13 @@ mod tests {
         assert_eq!(one_line("äöü", 2), "äö…");
         assert_eq!(one_line("äöü", 3), "äöü");
         assert_eq!(one_line("ab cd", 3), "ab …");
+    }
+
+    #[test]
+    fn a_secret_is_hidden_however_it_is_spelled() {
+        assert_eq!(hide("s=a b+c&s=a+b%2Bc.", "a b+c").as_deref(), Some("s=…&s=…."));
+        assert_eq!(hide("abc", "d"), None);
+        assert_eq!(hide("abc", ""), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 
 pub use error::{Refusal, TokenError};
 
-use super::{Client, Credentials};
+use super::{Client, Credentials, text, transport::TransportError};
 use crate::clock::BootTime;
 
 /// How far ahead of its end a token is renewed, at most: a request with it, and a slow answer, fit in.
@@ -46,6 +46,13 @@ impl AccessToken {
             .expect("a token's characters are checked when it is taken");
         value.set_sensitive(true);
         value
+    }
+
+    /// Takes the token out of a body that repeats it.
+    pub(super) fn hide_in(&self, body: &mut Vec<u8>) {
+        if let Some(hidden) = text::hide(&String::from_utf8_lossy(body), self.0.expose_secret()) {
+            *body = hidden.into_bytes();
+        }
     }
 }
 
@@ -154,7 +161,14 @@ impl Client {
             ("client_id", credentials.client_id.as_str()),
             ("client_secret", secret),
         ];
-        let response = self.post_for_token(&form, MAX_ANSWER).await?;
+        let response = match self.post_for_token(&form, MAX_ANSWER).await {
+            Err(TransportError::TooLarge { .. }) => {
+                return Err(TokenError::BadAnswer(
+                    "it is larger than 256 KiB, is api.token_url right?",
+                ));
+            }
+            response => response?,
+        };
         answer::read(&response, &settings.token_url, secret)
             .map(|(token, life)| (AccessToken::new(token), life))
     }

@@ -2,6 +2,8 @@
 
 use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
 
+use rustls::CertificateError;
+
 /// An exchange without a response; the host and its port are named, never the query or the credentials.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TransportError {
@@ -21,7 +23,25 @@ pub enum TransportError {
         /// What the library says at bottom.
         source: RootCause,
     },
-    /// The server's certificate is not trusted: unknown issuer, expired, or for another name.
+    /// The server's certificate is for another name than the one that was asked for.
+    #[error("the certificate of {host} is for another name: is the host in the URL right?")]
+    WrongName {
+        /// The host asked.
+        host: String,
+        /// What the library says at bottom.
+        source: RootCause,
+    },
+    /// The server's certificate has ended, or has not begun.
+    #[error(
+        "the certificate of {host} does not hold at this time: has it expired, or is this machine's clock wrong?"
+    )]
+    NotNow {
+        /// The host asked.
+        host: String,
+        /// What the library says at bottom.
+        source: RootCause,
+    },
+    /// The server's certificate is not trusted for another reason, such as an unknown issuer.
     #[error(
         "the certificate of {host} is not trusted; if it is signed by an authority of your own, name that in api.ca_file"
     )]
@@ -58,7 +78,9 @@ pub enum TransportError {
         source: RootCause,
     },
     /// The body, decompressed, is larger than allowed.
-    #[error("the response of {host} is larger than {limit} bytes")]
+    #[error(
+        "the response of {host} is larger than {limit} bytes: ask for smaller pages, or raise api.max_body"
+    )]
     TooLarge {
         /// The host asked.
         host: String,
@@ -90,7 +112,9 @@ impl TransportError {
             | Self::Tls { .. }
             | Self::TimedOut { .. }
             | Self::BrokenOff { .. } => true,
-            Self::Untrusted { .. }
+            Self::WrongName { .. }
+            | Self::NotNow { .. }
+            | Self::Untrusted { .. }
             | Self::TooLarge { .. }
             | Self::OtherOrigin { .. }
             | Self::Request { .. } => false,
@@ -102,6 +126,8 @@ impl TransportError {
         match self {
             Self::Dns { .. }
             | Self::Connect { .. }
+            | Self::WrongName { .. }
+            | Self::NotNow { .. }
             | Self::Untrusted { .. }
             | Self::Tls { .. }
             | Self::TimedOut { .. } => true,
@@ -117,6 +143,8 @@ impl TransportError {
         match self {
             Self::Dns { .. }
             | Self::Connect { .. }
+            | Self::WrongName { .. }
+            | Self::NotNow { .. }
             | Self::Untrusted { .. }
             | Self::Tls { .. }
             | Self::OtherOrigin { .. }
@@ -136,11 +164,14 @@ impl TransportError {
     pub(super) fn of(error: reqwest::Error, host: String, timeout: Duration) -> Self {
         let error = error.without_url();
         let tls = chain(&error).find_map(|error| error.downcast_ref::<rustls::Error>());
-        let untrusted = matches!(tls, Some(rustls::Error::InvalidCertificate(_)));
+        let certificate = match tls {
+            Some(rustls::Error::InvalidCertificate(error)) => Some(error.clone()),
+            Some(_) | None => None,
+        };
         let broken_tls = tls.is_some() && error.is_connect();
         let source = RootCause(Arc::new(error));
-        if untrusted {
-            Self::Untrusted { host, source }
+        if let Some(certificate) = certificate {
+            Self::of_certificate(&certificate, host, source)
         } else if source.0.is_timeout() {
             Self::TimedOut { host, timeout, source }
         } else if broken_tls {
@@ -153,6 +184,19 @@ impl TransportError {
             Self::Request { host, source }
         } else {
             Self::BrokenOff { host, source }
+        }
+    }
+
+    fn of_certificate(error: &CertificateError, host: String, source: RootCause) -> Self {
+        match error {
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                Self::WrongName { host, source }
+            }
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => Self::NotNow { host, source },
+            _ => Self::Untrusted { host, source },
         }
     }
 }

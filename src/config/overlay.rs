@@ -159,7 +159,16 @@ fn find_member<'a>(
         let keys = in_variable(head).eq(name).then(|| keys.strip_prefix("__")).flatten()?;
         Some((name, index, keys))
     });
-    if let Some((_, index, keys)) = matches.max_by_key(|(name, ..)| name.len()) {
+    if let Some((name, index, keys)) = matches.max_by_key(|(name, ..)| name.len()) {
+        if names.iter().flatten().filter(|other| *other == name).count() > 1 {
+            let message = format!(
+                "may mean more than one {list}: their names are spelled the same in a variable's name"
+            );
+            return Err(Refusal(
+                message,
+                Some(format!("rename all but one {list} of them, or set the key in the file")),
+            ));
+        }
         return Ok((index, keys));
     }
     let written = part.split("__").next().unwrap_or_default();

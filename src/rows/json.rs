@@ -63,6 +63,12 @@ pub fn kind(value: &RawValue) -> Kind {
     }
 }
 
+/// Whether a body begins as an array or an object does, as every page and most answers do.
+pub fn begins(body: &[u8]) -> bool {
+    let mut rest = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body).iter();
+    matches!(rest.find(|byte| !byte.is_ascii_whitespace()), Some(b'[' | b'{'))
+}
+
 /// A whole JSON text, taken apart one level.
 #[derive(Debug)]
 pub enum Document<'a> {

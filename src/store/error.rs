@@ -1,6 +1,6 @@
 //! What can go wrong with the database, in words for the person who must mend it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why the database cannot be used, or why an endpoint's rows cannot be stored in it.
 #[derive(Debug, thiserror::Error)]
@@ -103,8 +103,10 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// A statement failed.
-    #[error("cannot {doing}")]
+    #[error("{}cannot {doing}", place(.database.as_ref()))]
     Sql {
+        /// The file, where it is known yet: see [`StoreError::at`].
+        database: Option<PathBuf>,
         /// What was being done, as the end of "cannot …".
         doing: &'static str,
         /// What SQLite said.
@@ -174,7 +176,20 @@ pub enum StoreError {
     },
 }
 
+fn place(database: Option<&PathBuf>) -> String {
+    database.map_or_else(String::new, |path| format!("`{}`: ", path.display()))
+}
+
 impl StoreError {
+    /// Names the file that a failed statement was for.
+    #[must_use]
+    pub(super) fn at(mut self, path: &Path) -> Self {
+        if let Self::Sql { database, .. } = &mut self {
+            database.get_or_insert_with(|| path.to_owned());
+        }
+        self
+    }
+
     /// Whether the whole database cannot be used, rather than one endpoint's table.
     pub fn database_unusable(&self) -> bool {
         match self {
@@ -199,6 +214,13 @@ impl StoreError {
     }
 }
 
+/// SQLite's `SQLITE_IOERR_SHMSIZE`: the index of the write-ahead log cannot grow, which only a full disk explains.
+const NO_ROOM_FOR_INDEX: i32 = 4874;
+
+/// What to do about a full disk.
+const NO_SPACE: &str =
+    "no space left on its disk: free some, and the next run goes on at the checkpoint";
+
 /// What SQLite said, with what to do about it where that is known.
 #[derive(Debug)]
 pub struct Cause(sqlx::Error);
@@ -210,8 +232,12 @@ impl Cause {
 
     /// SQLite's primary result code, where it was SQLite that failed (`https://www.sqlite.org/rescode.html`).
     fn primary_code(&self) -> Option<i32> {
-        let code: i32 = self.0.as_database_error()?.code()?.parse().ok()?;
-        Some(code & 0xff)
+        self.code().map(|code| code & 0xff)
+    }
+
+    /// The same, extended: an I/O error's says in its upper bits what failed.
+    fn code(&self) -> Option<i32> {
+        self.0.as_database_error()?.code()?.parse().ok()
     }
 
     /// Whether one statement is at fault, or what users' own indexes and triggers make of it, and not the database.
@@ -220,16 +246,21 @@ impl Cause {
     }
 
     fn advice(&self) -> Option<&'static str> {
+        if self.code() == Some(NO_ROOM_FOR_INDEX) {
+            return Some(NO_SPACE);
+        }
         match self.primary_code()? {
             5 | 6 => Some(
                 "another program has held it locked for too long: find out which one writes to it",
             ),
             8 => Some("it, or its folder, is read-only for this user"),
-            10 => Some("the disk or its file system reported an error: look at the system's log"),
+            10 => Some(
+                "the disk or its file system reported an error: is a quota used up, or does the system's log say more?",
+            ),
             11 => {
                 Some("the file is damaged: keep a copy, and restore a backup or start a new file")
             }
-            13 => Some("the disk is full: free some space, the next run goes on at the checkpoint"),
+            13 => Some(NO_SPACE),
             14 => Some("the folder must exist and be writable by this user"),
             19 => Some("a unique index or a trigger that is not this program's refuses it"),
             26 => Some("the file is not a SQLite database: set `database.path` to another file"),
@@ -258,6 +289,6 @@ pub(super) trait Doing<T> {
 
 impl<T> Doing<T> for Result<T, sqlx::Error> {
     fn doing(self, doing: &'static str) -> Result<T, StoreError> {
-        self.map_err(|source| StoreError::Sql { doing, source: Cause::new(source) })
+        self.map_err(|source| StoreError::Sql { database: None, doing, source: Cause::new(source) })
     }
 }

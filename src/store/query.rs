@@ -30,6 +30,7 @@ pub async fn query(path: &Path, sql: &str) -> Result<Grid, StoreError> {
     let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await;
     connection.close().await.map_err(open)?;
     let rows = rows.map_err(|source| StoreError::Sql {
+        database: Some(path.to_owned()),
         doing: "answer the query",
         source: Cause::new(source),
     })?;

@@ -174,6 +174,8 @@ fn hint(problem: &Problem) -> &'static str {
     match problem.status.as_u16() {
         403 => ": this client lacks the permission for the endpoint; Mapiq support grants it",
         404 => ": is `path` right?",
+        204 | 205 => ": the API sends no page there, is `path` right?",
+        301 | 302 | 303 | 307 | 308 => ": the redirect does not say where to, is `path` right?",
         400 => ": check `params` and `pagination`",
         _ => "",
     }

@@ -76,7 +76,9 @@ impl Runner {
         trigger: Trigger,
         stop: &CancellationToken,
     ) -> Result<JobReport, StoreError> {
-        let run = self.shared.store.begin_run(&job.name, trigger).await?;
+        let store = &self.shared.store;
+        let begun = store.begin_run(&job.name, trigger).await;
+        let run = begun.map_err(|error| store.locate(error))?;
         let backfill = match trigger {
             Trigger::Backfill(dates) => Some(dates),
             Trigger::RunNow | Trigger::Schedule | Trigger::Resume => None,
@@ -97,8 +99,8 @@ impl Runner {
             endpoints: join_all(runs).await,
             journal: None,
         };
-        let finished = self.shared.store.finish_run(run, report.result());
-        report.journal = finished.instrument(span).await.err();
+        let finished = store.finish_run(run, report.result()).instrument(span).await;
+        report.journal = finished.err().map(|error| store.locate(error));
         Ok(report)
     }
 
@@ -118,7 +120,7 @@ impl Runner {
         let ending = match caught {
             Ok(Ok(())) => Ending::Ok,
             Ok(Err(Halt::Paused(pause))) => Ending::Paused(pause),
-            Ok(Err(Halt::Failed(error))) => Ending::Failed(error),
+            Ok(Err(Halt::Failed(error))) => Ending::Failed(self.located(error)),
             Err(panic) => Ending::Failed(EndpointError::Panic(panic_message(panic.as_ref()))),
         };
         let mut report = EndpointReport {
@@ -134,10 +136,18 @@ impl Runner {
         if let Err(error) = self.record(&report, run, &progress).await
             && !matches!(report.ending, Ending::Failed(_))
         {
-            report.ending = Ending::Failed(error.into());
+            report.ending = Ending::Failed(self.located(error.into()));
         }
         self.shared.tell(&Event::Finished(&report));
         report
+    }
+
+    /// Names the database's file in an error of the database.
+    fn located(&self, error: EndpointError) -> EndpointError {
+        match error {
+            EndpointError::Store(error) => EndpointError::Store(self.shared.store.locate(error)),
+            error => error,
+        }
     }
 
     async fn record(

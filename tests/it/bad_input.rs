@@ -8,6 +8,7 @@ mod database;
 mod origins;
 mod reach;
 mod records;
+mod table;
 mod tls;
 mod usage;
 
@@ -27,6 +28,9 @@ use crate::support::{Answer, Api, Asked, Finished, Sandbox, token};
 
 /// A part of every secret of these tests, of [`Sandbox`]'s own too.
 const IN_EVERY_SECRET: &str = "hunter";
+
+/// A part of the values of records that only the database may hold.
+const PERSONAL: &str = "Lovelace";
 
 /// The access token.
 const TOKEN: &str = "hunter.access.token";
@@ -78,6 +82,8 @@ fn discreet(sandbox: &Sandbox, command: &mut Command) -> Finished {
     let told = [&finished.stdout, &finished.stderr];
     for line in told.iter().flat_map(|text| text.lines()) {
         assert!(!line.contains(IN_EVERY_SECRET), "a secret is told: {line}");
+        assert!(!line.contains(PERSONAL), "a record's value is told: {line}");
+        assert!(!line.contains("panicked"), "it panicked: {line}");
     }
     if let Ok(stored) = fs::read(sandbox.database()) {
         let stored = String::from_utf8_lossy(&stored);

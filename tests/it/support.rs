@@ -55,17 +55,17 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// A JSON body with status 200.
-    pub(crate) fn json(body: impl Into<String>) -> Self {
+    /// A JSON body, or what is given for one, with status 200.
+    pub(crate) fn json(body: impl Into<Body>) -> Self {
         Self {
             status: StatusCode::OK,
             headers: vec![("content-type", "application/json".into())],
-            body: Body::from(body.into()),
+            body: body.into(),
         }
     }
 
     /// A status with a body.
-    pub(crate) fn status(status: u16, body: impl Into<String>) -> Self {
+    pub(crate) fn status(status: u16, body: impl Into<Body>) -> Self {
         let status =
             StatusCode::from_u16(status).expect("the test's status is a number that HTTP knows");
         Self { status, ..Self::json(body) }

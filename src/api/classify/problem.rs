@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde_json::value::RawValue;
 
 use crate::{
-    api::text::{beginning, one_line},
+    api::text::{beginning, hide, one_line},
     rows::json,
 };
 
@@ -33,13 +33,21 @@ pub struct Problem {
 impl Problem {
     /// Reads the problem details, the gateway's message, an HTML page's title, or else the beginning of the text.
     pub(crate) fn read(status: StatusCode, body: &[u8]) -> Self {
+        Self::hiding(status, body, "")
+    }
+
+    /// The same without a secret, should the body repeat it: a part of one at the summary's end is none either.
+    pub(crate) fn hiding(status: StatusCode, body: &[u8], secret: &str) -> Self {
+        let hidden = hide(&String::from_utf8_lossy(body), secret);
+        let body = hidden.as_deref().map_or(body, str::as_bytes);
+        let fit = |text: &str| one_line(hide(text, secret).as_deref().unwrap_or(text), SUMMARY);
         let value: Option<&RawValue> = str::from_utf8(body)
             .ok()
             .and_then(|text| serde_json::from_str(text.trim_start_matches('\u{feff}')).ok());
         let summary = value
             .and_then(|value| from_json(value, 0))
             .or_else(|| html_title(body))
-            .map_or_else(|| beginning(body, SUMMARY), |text| one_line(&text, SUMMARY));
+            .map_or_else(|| beginning(body, SUMMARY), |text| fit(&text));
         Self { status, summary, fields: value.map(field_names).unwrap_or_default() }
     }
 }

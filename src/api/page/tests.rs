@@ -38,15 +38,16 @@ fn a_byte_order_mark_is_skipped() {
 
 #[test]
 fn a_body_that_is_not_json_is_worth_another_try_and_shows_its_beginning() {
-    for (body, shown) in [("<!DOCTYPE html>\n<html>", "<!DOCTYPE html> <html>"), ("", "")] {
+    for (body, told) in [
+        (
+            "<!DOCTYPE html>\n<html>",
+            "the response is not JSON, does a proxy or a sign-in page answer instead of the API? It begins with `<!DOCTYPE html> <html>`",
+        ),
+        ("\r\n", "the response is empty"),
+    ] {
         let error = error(body.as_bytes(), None);
         assert!(error.retry(), "{error}");
-        assert_eq!(
-            error.to_string(),
-            format!(
-                "the response is not JSON, does a proxy or a sign-in page answer instead of the API? It begins with `{shown}`"
-            )
-        );
+        assert_eq!(error.to_string(), told);
     }
     assert!(error(b"[\"\xff\"]", None).retry());
     assert!(error(b"[] []", None).retry());

@@ -12,7 +12,7 @@ use crate::{
     api::{
         classify::{Limited, Problem, Verdict, classify},
         response::Response,
-        text::one_line,
+        text::{hide, one_line},
     },
     rows::json,
 };
@@ -39,8 +39,8 @@ pub(super) fn read(
     match classify(response, token_url, token_url) {
         Verdict::Success => token(response),
         Verdict::Limited(limited) => {
-            let message = fit(&limited.message, secret);
-            let problem = Problem { summary: message.clone(), ..limited.problem };
+            let problem = Problem::hiding(response.status, &response.body, secret);
+            let message = problem.summary.clone();
             Err(TokenError::Limited(Limited { problem, message, ..limited }))
         }
         Verdict::Transient(_) => Err(TokenError::Unavailable(refusal())),
@@ -89,8 +89,8 @@ fn refusal(response: &Response, secret: &str) -> Refusal {
 
 /// Makes what the answer says fit for a message, without the secret, should it repeat that.
 fn fit(text: &str, secret: &str) -> String {
-    let text = if secret.is_empty() { text.to_owned() } else { text.replace(secret, "…") };
-    one_line(&text, SHOWN)
+    // Before it is cut: a part of a secret tells too much of it.
+    one_line(&hide(text, secret).unwrap_or_else(|| text.to_owned()), SHOWN)
 }
 
 /// Reads the answer of RFC 6749, section 5.1. `not_before` and `resource` are not needed: a token is asked for to be used at
@@ -106,8 +106,11 @@ fn token(response: &Response) -> Result<(SecretString, Duration), TokenError> {
     if token.len() > MAX_TOKEN {
         return Err(TokenError::BadAnswer("access_token is longer than 64 KiB"));
     }
+    if token.is_empty() {
+        return Err(TokenError::BadAnswer("access_token is empty"));
+    }
     // RFC 6749, appendix A.12, less the space, which no header could tell from its separator.
-    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(TokenError::BadAnswer("access_token has characters that no token has"));
     }
     // RFC 6749, section 7.1: a client must not use a token of a type that it does not understand.

@@ -9,7 +9,6 @@ use super::*;
 use crate::api::{
     CredentialsSource,
     testing::{self, Server, response, token_answer},
-    transport::TransportError,
 };
 
 fn at(seconds: i64) -> BootTime {
@@ -200,7 +199,7 @@ async fn credentials_that_cannot_be_read_afresh_are_told() {
 async fn an_answer_that_does_not_come_or_is_too_large_is_a_transport_error() {
     let large = Server::start(|_| token_answer(&"x".repeat(300 * 1024), 3600));
     let error = client(&large).access_token(at(0)).await.expect_err("it is too large");
-    assert!(matches!(error, TokenError::Transport(TransportError::TooLarge { .. })), "{error:?}");
+    assert!(matches!(error, TokenError::BadAnswer(_)), "{error:?}");
     assert!(!error.retry() && !error.unreachable());
     let closed = Server::start(|_| Vec::new());
     let error = client(&closed).access_token(at(0)).await.expect_err("there is no answer");

@@ -287,6 +287,19 @@ fn a_variable_that_names_nothing_is_refused_by_its_name() {
 }
 
 #[test]
+fn a_variable_that_may_mean_two_jobs_is_refused_and_without_one_they_may_stay() {
+    let job = |name| {
+        format!("[[job]]\nname = '{name}'\nschedule = '0 0 5 * * *'\nendpoints = ['users']\n")
+    };
+    let config = format!("{LEAST}{}{}", job("night-run"), job("night_run"));
+    let variable = "MAPIQ_SYNC__JOB__NIGHT_RUN__TIMEZONE";
+    let shown = shown(&config, &[(variable, "UTC")]);
+    let message = format!("{variable}: may mean more than one job");
+    assert!(shown.contains(&message) && shown.contains("rename all but one"), "{shown}");
+    assert!(load(&config, &[]).is_ok());
+}
+
+#[test]
 fn two_variables_for_one_key_are_refused() {
     let shown = shown(LEAST, &[("MAPIQ_SYNC__API__SCOPE", "a"), ("MAPIQ_SYNC__API__scope", "b")]);
     let message = "MAPIQ_SYNC__API__scope: sets the same key as MAPIQ_SYNC__API__SCOPE";

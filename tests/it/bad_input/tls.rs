@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use rcgen::{CertificateParams, KeyPair};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -28,15 +29,27 @@ pub(super) struct TlsApi {
 impl TlsApi {
     /// Hands what comes by TLS on to the API.
     pub(super) fn before(api: &Api) -> Self {
-        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()])
-            .expect("a certificate can be made");
-        let key = PrivateKeyDer::try_from(pair.signing_key.serialize_der())
+        Self::with_certificate(api, "localhost", |_| {})
+    }
+
+    /// The same with a certificate for another name, or of another time.
+    pub(super) fn with_certificate(
+        api: &Api,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
+        let mut params =
+            CertificateParams::new([name.to_owned()]).expect("the test's name is a legal one");
+        change(&mut params);
+        let signing_key = KeyPair::generate().expect("a key can be made");
+        let certificate = params.self_signed(&signing_key).expect("a certificate can be made");
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der())
             .expect("the key is one that rustls knows");
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring knows the default versions")
             .with_no_client_auth()
-            .with_single_cert(vec![pair.cert.der().clone()], key)
+            .with_single_cert(vec![certificate.der().clone()], key)
             .expect("the key belongs to the certificate");
         let acceptor = TlsAcceptor::from(Arc::new(config));
 
@@ -58,7 +71,7 @@ impl TlsApi {
                 }
             }
         });
-        Self { port, connections, certificate: pair.cert.pem(), _runtime: runtime }
+        Self { port, connections, certificate: certificate.pem(), _runtime: runtime }
     }
 
     /// Its URL, without a slash at the end.

@@ -59,7 +59,7 @@ fn an_answer_without_a_usable_token_is_not_asked_for_again() {
     for (body, told) in [
         (r#"{"token_type":"Bearer"}"#, "access_token is missing"),
         (r#"{"access_token":7,"token_type":"Bearer"}"#, "not a text"),
-        (r#"{"access_token":"","token_type":"Bearer"}"#, "characters"),
+        (r#"{"access_token":"","token_type":"Bearer"}"#, "is empty"),
         (r#"{"access_token":"a\r\nb: c","token_type":"Bearer"}"#, "characters"),
         (r#"{"access_token":"t"}"#, "token_type is not Bearer"),
         (r#"{"access_token":"t","token_type":"mac"}"#, "token_type is not Bearer"),
@@ -122,6 +122,20 @@ fn a_limit_of_the_token_endpoint_keeps_what_it_says_of_its_end() {
     assert_eq!(limited.message, "Rate limit is exceeded. Try again in 9 seconds.");
     let with_header = answer(503, &[(header::RETRY_AFTER, "9")], "");
     assert!(matches!(read_answer(&with_header), Err(TokenError::Limited(_))));
+}
+
+#[test]
+fn no_part_of_a_secret_is_left_where_a_text_is_cut() {
+    // Where the summary of 300 and the description of 200 characters end, the secret begins.
+    for before in [197, 297] {
+        let said = format!("{}{SECRET}", "x".repeat(before));
+        let body = format!(r#"{{"error":"invalid_client","error_description":"{said}"}}"#);
+        let limit = format!(r#"{{"message":"{said}"}}"#);
+        for (status, body) in [(401, &body), (429, &limit), (429, &said)] {
+            let told = format!("{:?}", error(status, body));
+            assert!(told.contains("xxx") && !told.contains("s3c"), "{told}");
+        }
+    }
 }
 
 #[test]
