@@ -18,7 +18,7 @@ mod types;
 mod value;
 
 pub use flatten::{Flattener, Record, Reject};
-pub use names::{RESERVED, unique_name};
+pub use names::{EXTRA, RESERVED, unique_name};
 pub use path::FieldPath;
 pub use paths::{PathId, Paths};
 pub use types::ColumnType;

@@ -4,6 +4,7 @@
 
 mod columns;
 mod ddl;
+mod definition;
 mod error;
 mod journal;
 mod ledger;

@@ -16,7 +16,7 @@ use sqlx::{
 };
 
 use super::{
-    Settings, StoreError,
+    Settings, StoreError, ddl,
     error::{Cause, Doing},
     lock,
 };
@@ -34,14 +34,16 @@ const MARK: usize = 68;
 const HEADER: u64 = 72;
 
 /// The bookkeeping tables' migrations, in order; a released one never changes.
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "bookkeeping", include_str!("../../migrations/0001_bookkeeping.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "bookkeeping", include_str!("../../migrations/0001_bookkeeping.sql")),
+    (5, "columns by path", include_str!("../../migrations/0005_columns_by_path.sql")),
+];
 
 const MIGRATIONS_TABLE: &str = "_sync_migrations";
 
-/// How long a statement waits for another process's transaction. A page's transaction takes milliseconds, a column's
-/// rebuild in a large table some seconds.
-const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a statement waits for another process's transaction. A page's takes milliseconds, but one that copies a table to
+/// change a column's type takes about ten seconds for a million rows.
+const BUSY_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Statements kept prepared: a few dozen texts a table, since the last statement of a page holds fewer rows.
 const STATEMENT_CACHE: usize = 256;
@@ -169,11 +171,10 @@ async fn configure(connection: &mut SqliteConnection) -> Result<(), sqlx::Error>
         "PRAGMA legacy_alter_table = ON",
         // After a burst the log is cut back to this size.
         "PRAGMA journal_size_limit = 67108864",
-        "PRAGMA cache_size = -8192",
     ] {
         sqlx::query(pragma).execute(&mut *connection).await?;
     }
-    Ok(())
+    ddl::set_cache(connection, ddl::CACHE).await
 }
 
 async fn prepare(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {

@@ -8,6 +8,7 @@ mod daemon;
 mod listing;
 mod pauses;
 mod resume;
+mod schemas;
 mod signals;
 mod stored;
 mod support;
