@@ -78,6 +78,15 @@ fn look(reader: &Connection) -> (u32, u32, String, i64) {
     row.expect("a reader never waits, and never fails")
 }
 
+/// Ends what waits for it, though the test may fail.
+struct Ended<'e>(&'e AtomicBool);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn readers_see_a_large_table_whole_before_and_after_it_is_copied_and_writers_wait() {
     const ROWS: u32 = 50_000;
@@ -100,11 +109,12 @@ fn readers_see_a_large_table_whole_before_and_after_it_is_copied_and_writers_wai
             }
             looks
         });
+        let ended = Ended(&done);
         wait_until("the table is copied", || run.stderr().contains(COPIES));
         // A second process, with pages and reservations of its own, comes in the middle of it.
         sandbox.run(&["--run-now", "--job", "small"]).expect_status(0);
         let told = run.wait().expect_status(0);
-        done.store(true, Ordering::Relaxed);
+        drop(ended);
         assert!(told.stderr.contains("table.rows=50000"), "{}", told.stderr);
         poller.join().expect("the reader does not fail")
     });
