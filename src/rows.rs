@@ -21,7 +21,7 @@ mod value;
 
 pub use flatten::{Flattener, Record, Reject};
 pub use keyed::HashKey;
-pub use names::{RESERVED, unique_name};
+pub use names::{EXTRA, RESERVED, unique_name};
 pub use path::FieldPath;
 pub use paths::{PathId, Paths};
 pub use stored::{Fate, Redactor};

@@ -4,6 +4,7 @@
 
 mod columns;
 mod ddl;
+mod definition;
 mod error;
 mod files;
 mod journal;

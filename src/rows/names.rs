@@ -1,9 +1,12 @@
 //! Names of columns.
 
-/// The bookkeeping columns of every data table, and the alias by which row ids stay within reach: no field gets one of
-/// these names.
-pub const RESERVED: [&str; 6] =
-    ["_first_seen_at", "_changed_at", "_deleted_at", "_run_id", "_hash", "_rowid_"];
+/// The column of the fields for which a table has no room.
+pub const EXTRA: &str = "_extra";
+
+/// The bookkeeping columns of every data table, that of the fields without a column, and the alias by which row ids stay
+/// within reach: no field gets one of these names.
+pub const RESERVED: [&str; 7] =
+    ["_first_seen_at", "_changed_at", "_deleted_at", "_run_id", "_hash", EXTRA, "_rowid_"];
 
 /// The name of a column, before collisions are resolved: the path's keys in `snake_case`, joined by `_`.
 pub(crate) fn column_name<'k>(keys: impl IntoIterator<Item = &'k str>) -> String {

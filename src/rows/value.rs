@@ -142,6 +142,14 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The value as JSON text: numbers as they were sent.
+    pub fn to_json(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => serde_json::Value::from(&**text).to_string().into(),
+            value => value.spelling().into(),
+        }
+    }
+
     /// The spelling that a TEXT column holds.
     fn spelling(&self) -> &str {
         match self {
@@ -290,6 +298,22 @@ mod tests {
                 assert_eq!(value.to_sql(ColumnType::Text), text(spelling).to_sql(ColumnType::Text));
             }
         }
+    }
+
+    #[test]
+    fn a_value_is_told_in_json_as_it_was_sent() {
+        for token in ["9223372036854775808", "1.50", "1e400", "true", r#""a\"\u0000ü""#] {
+            let sent: &serde_json::value::RawValue =
+                serde_json::from_str(token).expect("the test's JSON is valid");
+            let value = match serde_json::from_str(token) {
+                Ok(serde_json::Value::Bool(value)) => Value::Boolean(value),
+                Ok(serde_json::Value::String(text)) => Value::Text(text.into()),
+                _ => Value::number(sent.get()),
+            };
+            assert_eq!(value.to_json(), token);
+        }
+        let json = Value::Json { text: "[1.0,null]".into(), kind: Kind::Array };
+        assert_eq!(json.to_json(), "[1.0,null]");
     }
 
     #[test]

@@ -1,17 +1,23 @@
 //! The data tables as they stand: found through `_sync_columns`, made, and changed to hold a page.
 
-use std::collections::BTreeSet;
+mod lines;
 
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
+pub(super) use self::lines::load;
 use super::{
     StoreError, ddl,
     error::Doing,
-    schema::{Changes, Column, MAX_COLUMNS, Table},
-    statements::BOOKKEEPING,
+    schema::{Changes, Field, MAX_COLUMNS, Table},
     writer::Writer,
 };
 use crate::rows::{ColumnType, Paths};
+
+/// A table of so many rows takes about a second to copy: then somebody who waits is told.
+const LARGE: i64 = 100_000;
+
+/// Of so many columns that change their types the names are told.
+const TOLD: usize = 10;
 
 /// Makes an endpoint's table where there is none, or checks that the stored one is the endpoint's.
 pub(super) async fn ensure_table(
@@ -48,9 +54,9 @@ pub(super) async fn ensure_table(
         return Err(StoreError::NameTaken { table: endpoint.to_owned(), kind });
     }
     let table = Table::new(endpoint, paths);
-    ddl::create_table(&mut transaction, &table, endpoint).await.doing(doing)?;
+    ddl::create_table(&mut transaction, &table, endpoint, &[]).await.doing(doing)?;
     for column in &table.columns {
-        record_column(&mut transaction, endpoint, column, now).await.doing(doing)?;
+        lines::record_column(&mut transaction, endpoint, column, now).await.doing(doing)?;
     }
     // What an open sweep has stored so far went with the table that was dropped.
     sqlx::query(
@@ -64,87 +70,6 @@ pub(super) async fn ensure_table(
     transaction.commit().await.doing(doing)
 }
 
-/// Reads what `_sync_columns` says of a table; `None` where the endpoint has none yet.
-pub(super) async fn load(
-    connection: &mut SqliteConnection,
-    endpoint: &str,
-    doing: &'static str,
-) -> Result<Option<Table>, StoreError> {
-    let columns = stored_columns(connection, endpoint).await.doing(doing)?;
-    if columns.is_empty() {
-        return Ok(None);
-    }
-    let present: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_xinfo(?)")
-        .bind(endpoint)
-        .fetch_all(connection)
-        .await
-        .doing(doing)?;
-    let made = || {
-        columns.iter().map(|column| column.name.as_str()).chain(BOOKKEEPING.map(|(name, _)| name))
-    };
-    let gone: Vec<String> = made()
-        .filter(|made| !present.iter().any(|name| name.eq_ignore_ascii_case(made)))
-        .map(str::to_owned)
-        .collect();
-    // Without any of these it is a table that somebody else has made in the place of one that was dropped.
-    if !present
-        .iter()
-        .any(|name| BOOKKEEPING.iter().any(|(made, _)| name.eq_ignore_ascii_case(made)))
-    {
-        return Err(StoreError::NameTaken { table: endpoint.to_owned(), kind: "table".into() });
-    }
-    if !gone.is_empty() {
-        return Err(StoreError::ColumnsGone { table: endpoint.to_owned(), columns: gone });
-    }
-    let added_by_users = present
-        .iter()
-        .filter(|name| !made().any(|made| made.eq_ignore_ascii_case(name)))
-        .cloned()
-        .collect();
-    Ok(Some(Table { name: endpoint.to_owned(), columns, added_by_users }))
-}
-
-/// The columns that `_sync_columns` tells of; none where there is no table.
-async fn stored_columns(
-    connection: &mut SqliteConnection,
-    endpoint: &str,
-) -> Result<Vec<Column>, sqlx::Error> {
-    // Where the user has dropped the table, its columns are no longer there either.
-    let rows = sqlx::query(
-        "SELECT column_name, json_path, c.type, json_types, key_part FROM _sync_columns AS c \
-         WHERE endpoint = ? AND EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = endpoint) ORDER BY c.rowid",
-    )
-    .bind(endpoint)
-    .fetch_all(&mut *connection)
-    .await?;
-    if rows.is_empty() {
-        sqlx::query("DELETE FROM _sync_columns WHERE endpoint = ?")
-            .bind(endpoint)
-            .execute(connection)
-            .await?;
-    }
-    let mut columns = Vec::with_capacity(rows.len());
-    for row in rows {
-        let column_type: String = row.try_get(2)?;
-        let json_types: String = row.try_get(3)?;
-        let key_part: Option<i64> = row.try_get(4)?;
-        columns.push(Column {
-            name: row.try_get(0)?,
-            json_path: row.try_get(1)?,
-            declared: ColumnType::parse(&column_type).ok_or_else(|| {
-                sqlx::Error::Decode(format!("`{column_type}` in _sync_columns is no type").into())
-            })?,
-            json_types: json_types
-                .split(',')
-                .filter(|json_type| !json_type.is_empty())
-                .map(str::to_owned)
-                .collect(),
-            key_part: key_part.and_then(|part| usize::try_from(part.checked_sub(1)?).ok()),
-        });
-    }
-    Ok(columns)
-}
-
 /// Carries the changes out, on the database and on `table`.
 pub(super) async fn change(
     connection: &mut SqliteConnection,
@@ -153,7 +78,7 @@ pub(super) async fn change(
     now: &str,
 ) -> Result<(), StoreError> {
     let doing = "change the endpoint's table to hold a page";
-    let columns = table.width() + changes.added.len();
+    let columns = table.width() + changes.width();
     if columns > MAX_COLUMNS {
         return Err(StoreError::TooManyColumns {
             table: table.name.clone(),
@@ -161,101 +86,135 @@ pub(super) async fn change(
             limit: MAX_COLUMNS,
         });
     }
-    if !changes.rebuilt.is_empty() {
-        rebuild(connection, table, changes.rebuilt, doing).await?;
+    for column in &changes.added {
+        lines::record_column(connection, &table.name, column, now).await.doing(doing)?;
     }
-    for (index, json_types) in changes.json_types {
-        if let Some(column) = table.columns.get_mut(index) {
-            column.json_types = json_types;
-            update_column(connection, &table.name, column).await.doing(doing)?;
+    // Each column that is added has SQLite read the table's definition again: an empty table is sooner made anew.
+    let is_made_anew = !changes.rebuilt.is_empty() || (table.is_unused() && changes.width() > 0);
+    if is_made_anew {
+        rebuild(connection, table, &changes, doing).await?;
+    } else {
+        for column in &changes.added {
+            ddl::add_column(connection, &table.name, column).await.doing(doing)?;
+        }
+        if let Some(extra) = &changes.extra {
+            ddl::add_extra(connection, &table.name, extra).await.doing(doing)?;
+        }
+        table.extend(&changes);
+    }
+    overflow(connection, table, changes.overflowed, now).await.doing(doing)?;
+    for (place, json_types) in changes.json_types {
+        if let Some(json_path) = table.set_json_types(place, json_types.clone()).map(str::to_owned)
+        {
+            lines::update_json_types(connection, &table.name, &json_path, &json_types)
+                .await
+                .doing(doing)?;
         }
     }
-    for column in changes.added {
-        ddl::add_column(connection, &table.name, &column).await.doing(doing)?;
-        record_column(connection, &table.name, &column, now).await.doing(doing)?;
-        table.columns.push(column);
+    Ok(())
+}
+
+/// Notes the fields for which there is no room; the table has its JSON column by now.
+async fn overflow(
+    connection: &mut SqliteConnection,
+    table: &mut Table,
+    fields: Vec<Field>,
+    now: &str,
+) -> Result<(), sqlx::Error> {
+    let Some(extra) = table.extra.as_mut().filter(|_| !fields.is_empty()) else { return Ok(()) };
+    if extra.fields.is_empty() {
+        tracing::warn!(
+            endpoint.name = table.name,
+            column.name = extra.column,
+            columns.count = table.columns.len(),
+            "the table has no room for more columns: every further field goes into one JSON column, _sync_columns tells which;              keep some fields as JSON text (`json`) or leave them out (`exclude`)"
+        );
     }
+    for field in &fields {
+        lines::record_field(connection, &table.name, &extra.column, field, now).await?;
+    }
+    extra.fields.extend(fields);
     Ok(())
 }
 
 async fn rebuild(
     connection: &mut SqliteConnection,
     table: &mut Table,
-    rebuilt: Vec<(usize, ColumnType)>,
+    changes: &Changes,
     doing: &'static str,
 ) -> Result<(), StoreError> {
-    if !table.added_by_users.is_empty() {
-        return Err(StoreError::ColumnsAdded {
-            table: table.name.clone(),
-            columns: table.added_by_users.clone(),
-        });
+    let own = ddl::own_columns(connection, table).await.doing(doing)?;
+    if own.len() < table.added_by_users.len() {
+        return Err(columns_added(table));
     }
     let before = table.clone();
-    for (index, to) in rebuilt {
-        let Some(column) = table.columns.get_mut(index) else { continue };
-        let was_seen = !column.json_types.is_empty();
-        column.declared = match (column.declared, to) {
-            (ColumnType::Integer, ColumnType::Real)
-                if !ddl::survives_as_real(connection, &table.name, &column.name)
-                    .await
-                    .doing(doing)? =>
-            {
-                ColumnType::Text
-            }
-            _ => to,
-        };
-        update_column(connection, &table.name, column).await.doing(doing)?;
-        // The type of a key of which nothing was seen yet is only provisional.
-        if was_seen {
-            tracing::info!(
-                endpoint.name = table.name,
-                column.name = column.name,
-                column.r#type = column.declared.as_sql(),
-                "a value does not fit its column: the column is rebuilt"
-            );
+    for &(index, to) in &changes.rebuilt {
+        if let Some(column) = table.columns.get_mut(index) {
+            column.declared = to;
         }
     }
-    ddl::rebuild(connection, &before, table).await.doing(doing)
+    // What the page asks for may not hold every number that is stored already.
+    let to_real: Vec<(usize, &str)> = changes
+        .rebuilt
+        .iter()
+        .filter(|(_, to)| *to == ColumnType::Real)
+        .filter_map(|&(index, _)| Some((index, before.columns.get(index)?)))
+        .filter(|(_, column)| column.declared == ColumnType::Integer)
+        .map(|(index, column)| (index, column.name.as_str()))
+        .collect();
+    if !to_real.is_empty() {
+        let names: Vec<&str> = to_real.iter().map(|(_, name)| *name).collect();
+        let survive = ddl::survive_as_real(connection, &table.name, &names).await.doing(doing)?;
+        for ((index, _), _) in to_real.iter().zip(survive).filter(|(_, survives)| !survives) {
+            table.columns[*index].declared = ColumnType::Text;
+        }
+    }
+    for &(index, _) in &changes.rebuilt {
+        lines::update_type(connection, &table.name, &table.columns[index]).await.doing(doing)?;
+    }
+    // The type of a key of which nothing was seen yet is only provisional, and there is nothing to copy.
+    if !before.is_unused() {
+        let rows = ddl::count_rows(connection, &table.name).await.doing(doing)?;
+        tell_of_copy(table, &changes.rebuilt, rows);
+    }
+    table.extend(changes);
+    ddl::rebuild(connection, &before, table, &own).await.doing(doing)?;
+    if ddl::has_columns(connection, &table.name, &own).await.doing(doing)? {
+        Ok(())
+    } else {
+        Err(columns_added(table))
+    }
 }
 
-async fn record_column(
-    connection: &mut SqliteConnection,
-    endpoint: &str,
-    column: &Column,
-    now: &str,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO _sync_columns (endpoint, column_name, json_path, type, json_types, key_part, first_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(endpoint)
-    .bind(&column.name)
-    .bind(&column.json_path)
-    .bind(column.declared.as_sql())
-    .bind(joined(&column.json_types))
-    .bind(column.key_part.and_then(|part| i64::try_from(part + 1).ok()))
-    .bind(now)
-    .execute(connection)
-    .await?;
-    Ok(())
+fn columns_added(table: &Table) -> StoreError {
+    StoreError::ColumnsAdded { table: table.name.clone(), columns: table.added_by_users.clone() }
 }
 
-async fn update_column(
-    connection: &mut SqliteConnection,
-    endpoint: &str,
-    column: &Column,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE _sync_columns SET type = ?, json_types = ? WHERE endpoint = ? AND column_name = ?",
-    )
-    .bind(column.declared.as_sql())
-    .bind(joined(&column.json_types))
-    .bind(endpoint)
-    .bind(&column.name)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-fn joined(json_types: &BTreeSet<String>) -> String {
-    json_types.iter().map(String::as_str).collect::<Vec<_>>().join(",")
+/// Tells of a table that is copied, before it is.
+fn tell_of_copy(table: &Table, rebuilt: &[(usize, ColumnType)], rows: i64) {
+    let mut columns: Vec<String> = rebuilt
+        .iter()
+        .filter_map(|(index, _)| table.columns.get(*index))
+        .take(TOLD)
+        .map(|column| format!("{} {}", column.name, column.declared.as_sql()))
+        .collect();
+    if rebuilt.len() > TOLD {
+        columns.push(format!("and {} more", rebuilt.len() - TOLD));
+    }
+    let columns = columns.join(", ");
+    if rows < LARGE {
+        tracing::info!(
+            endpoint.name = table.name,
+            table.columns = columns,
+            table.rows = rows,
+            "the table is copied, since values do not fit the types of their columns"
+        );
+    } else {
+        tracing::warn!(
+            endpoint.name = table.name,
+            table.columns = columns,
+            table.rows = rows,
+            "the table is copied, since values do not fit the types of their columns; whoever writes to the database waits so long"
+        );
+    }
 }

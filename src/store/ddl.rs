@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteArguments};
 
 pub(super) use self::removal::{drop_column, forget_samples, put_triggers_back, take_triggers};
 use super::{
+    definition,
     schema::{Column, Table},
     statements::{self, quoted},
 };
@@ -14,19 +15,86 @@ use crate::rows::{self, ColumnType, EXACT_IN_REAL};
 /// Rows whose REAL values are spelled anew in one statement.
 const SPELLED_AT_ONCE: usize = 500;
 
+/// SQLite's cache while a table is copied, in KiB. Keys come in no order, so that each row's is written
+/// somewhere else in their index: what does not fit the cache is read and written again for the next row.
+const CACHE_WHILE_COPYING: u32 = 65_536;
+/// SQLite's cache at all other times, in KiB.
+pub(super) const CACHE: u32 = 8192;
+
+/// A column that users have added.
+pub(super) struct OwnColumn {
+    /// As they have written it.
+    definition: String,
+    /// What SQLite has made of it.
+    meaning: Meaning,
+}
+
+/// A column's name, type, default, whether it refuses NULL, and whether it is stored (0) or generated.
+type Meaning = (String, String, Option<String>, i64, i64);
+
+/// Reads how the columns were defined that users have added; a column that cannot be made out is left out.
+pub(super) async fn own_columns(
+    connection: &mut SqliteConnection,
+    table: &Table,
+) -> Result<Vec<OwnColumn>, sqlx::Error> {
+    let sql: String =
+        sqlx::query_scalar("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?")
+            .bind(&table.name)
+            .fetch_one(&mut *connection)
+            .await?;
+    let definitions = definition::columns(&sql);
+    let mut own = Vec::new();
+    for meaning in meanings(connection, &table.name).await? {
+        let is_named = |name: &str| name.eq_ignore_ascii_case(&meaning.0);
+        if table.added_by_users.iter().any(|name| is_named(name))
+            && let Some((_, definition)) = definitions.iter().find(|(name, _)| is_named(name))
+        {
+            own.push(OwnColumn { definition: (*definition).to_owned(), meaning });
+        }
+    }
+    Ok(own)
+}
+
+/// Whether a table has these columns, with all that SQLite has made of them before.
+pub(super) async fn has_columns(
+    connection: &mut SqliteConnection,
+    table: &str,
+    own: &[OwnColumn],
+) -> Result<bool, sqlx::Error> {
+    let meanings = meanings(connection, table).await?;
+    Ok(own.iter().all(|column| meanings.contains(&column.meaning)))
+}
+
+async fn meanings(
+    connection: &mut SqliteConnection,
+    table: &str,
+) -> Result<Vec<Meaning>, sqlx::Error> {
+    sqlx::query_as("SELECT name, type, dflt_value, \"notnull\", hidden FROM pragma_table_xinfo(?)")
+        .bind(table)
+        .fetch_all(connection)
+        .await
+}
+
 /// Makes a data table under `name`, which is the table's own or, in a rebuild, a temporary one.
 pub(super) async fn create_table(
     connection: &mut SqliteConnection,
     table: &Table,
     name: &str,
+    own: &[OwnColumn],
 ) -> Result<(), sqlx::Error> {
     let mut sql = format!("CREATE TABLE {} (\n", quoted(name));
     for column in &table.columns {
-        sql.push_str(&definition(column));
-        sql.push_str(",\n");
+        sql.extend(["    ", &definition(column), ",\n"]);
+    }
+    if let Some(extra) = &table.extra {
+        sql.extend(["    ", &quoted(&extra.column), " TEXT,\n"]);
     }
     for (bookkeeping, definition) in statements::BOOKKEEPING {
         sql.extend(["    ", &quoted(bookkeeping), " ", definition, ",\n"]);
+    }
+    for column in own {
+        // A definition may end with a comment, which the end of the line ends.
+        sql.extend(["    ", &column.definition, "\n,\n"]);
     }
     let key: Vec<String> = table.key().iter().map(|column| quoted(&column.name)).collect();
     sql.extend(["    PRIMARY KEY (", &key.join(", "), ")\n)"]);
@@ -40,37 +108,70 @@ pub(super) async fn add_column(
     table: &str,
     column: &Column,
 ) -> Result<(), sqlx::Error> {
-    let sql = format!("ALTER TABLE {} ADD COLUMN {}", quoted(table), definition(column).trim());
-    sqlx::query(AssertSqlSafe(sql)).execute(connection).await?;
+    add(connection, table, &definition(column)).await
+}
+
+/// Adds the column for the fields that have none of their own.
+pub(super) async fn add_extra(
+    connection: &mut SqliteConnection,
+    table: &str,
+    name: &str,
+) -> Result<(), sqlx::Error> {
+    add(connection, table, &format!("{} TEXT", quoted(name))).await
+}
+
+async fn add(
+    connection: &mut SqliteConnection,
+    table: &str,
+    definition: &str,
+) -> Result<(), sqlx::Error> {
+    let sql = format!("ALTER TABLE {} ADD COLUMN {definition}", quoted(table));
+    // Asked once: not worth a place among the statements that are kept prepared.
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?;
     Ok(())
 }
 
 fn definition(column: &Column) -> String {
     let not_null = if column.key_part.is_some() { " NOT NULL" } else { "" };
-    format!("    {} {}{not_null}", quoted(&column.name), column.declared.as_sql())
+    format!("{} {}{not_null}", quoted(&column.name), column.declared.as_sql())
 }
 
-/// Whether every whole number stored in the column survives as a REAL.
-pub(super) async fn survives_as_real(
+/// How many rows a table has.
+pub(super) async fn count_rows(
     connection: &mut SqliteConnection,
     table: &str,
-    column: &str,
-) -> Result<bool, sqlx::Error> {
-    let (table, column) = (quoted(table), quoted(column));
-    let sql = format!(
-        "SELECT NOT EXISTS (SELECT 1 FROM {table} WHERE {column} NOT BETWEEN -{EXACT_IN_REAL} AND {EXACT_IN_REAL})"
-    );
+) -> Result<i64, sqlx::Error> {
+    let sql = format!("SELECT count(*) FROM {}", quoted(table));
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await
 }
 
-/// Rebuilds a table whose columns change their types from those of `before` to those of `after`.
+/// For each of some columns whether every whole number stored in it survives as a REAL.
+pub(super) async fn survive_as_real(
+    connection: &mut SqliteConnection,
+    table: &str,
+    columns: &[&str],
+) -> Result<Vec<bool>, sqlx::Error> {
+    let conditions: Vec<String> = columns
+        .iter()
+        .map(|column| {
+            let column = quoted(column);
+            format!("ifnull(min({column} BETWEEN -{EXACT_IN_REAL} AND {EXACT_IN_REAL}), 1)")
+        })
+        .collect();
+    let sql = format!("SELECT {} FROM {}", conditions.join(", "), quoted(table));
+    let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(connection).await?;
+    (0..columns.len()).map(|index| row.try_get(index)).collect()
+}
+
+/// Makes a table anew whose columns change their types from those of `before` to those of `after`, which may have more.
 ///
-/// Row ids and the users' own indexes and triggers are kept; views need nothing, since the table has its name back at the
+/// Row ids and the users' own columns, indexes and triggers are kept; views need nothing, since the table has its name back at the
 /// end. Runs inside the caller's transaction.
 pub(super) async fn rebuild(
     connection: &mut SqliteConnection,
     before: &Table,
     after: &Table,
+    own: &[OwnColumn],
 ) -> Result<(), sqlx::Error> {
     let name = &before.name;
     let temporary = format!("_sync_rebuilt_{name}");
@@ -81,8 +182,11 @@ pub(super) async fn rebuild(
     .bind(name)
     .fetch_all(&mut *connection)
     .await?;
-    create_table(connection, after, &temporary).await?;
-    copy(connection, before, after, &temporary).await?;
+    create_table(connection, after, &temporary, own).await?;
+    set_cache(connection, CACHE_WHILE_COPYING).await?;
+    let copied = copy(connection, before, after, own, &temporary).await;
+    let reset = set_cache(connection, CACHE).await;
+    copied.and(reset)?;
     for (old, new) in before.columns.iter().zip(&after.columns) {
         if (old.declared, new.declared) == (ColumnType::Real, ColumnType::Text) {
             spell_reals(connection, name, &old.name, &temporary).await?;
@@ -100,10 +204,21 @@ pub(super) async fn rebuild(
     Ok(())
 }
 
+/// Sets how much memory SQLite takes for the pages of the database.
+pub(super) async fn set_cache(
+    connection: &mut SqliteConnection,
+    kib: u32,
+) -> Result<(), sqlx::Error> {
+    let pragma = format!("PRAGMA cache_size = -{kib}");
+    sqlx::query(AssertSqlSafe(pragma)).execute(connection).await?;
+    Ok(())
+}
+
 async fn copy(
     connection: &mut SqliteConnection,
     before: &Table,
     after: &Table,
+    own: &[OwnColumn],
     target: &str,
 ) -> Result<(), sqlx::Error> {
     let mut columns = vec!["_rowid_".to_owned()];
@@ -112,9 +227,12 @@ async fn copy(
         columns.push(quoted(&new.name));
         values.push(converted(old, new.declared));
     }
-    for (bookkeeping, _) in statements::BOOKKEEPING {
-        columns.push(quoted(bookkeeping));
-        values.push(quoted(bookkeeping));
+    let extra = before.extra.iter().map(|extra| extra.column.as_str());
+    // A generated column is worked out anew.
+    let own = own.iter().filter(|own| own.meaning.4 == 0).map(|own| own.meaning.0.as_str());
+    for kept in extra.chain(statements::BOOKKEEPING.map(|(name, _)| name)).chain(own) {
+        columns.push(quoted(kept));
+        values.push(quoted(kept));
     }
     let sql = format!(
         "INSERT INTO {} ({}) SELECT {} FROM {} ORDER BY _rowid_",

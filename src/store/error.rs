@@ -151,9 +151,9 @@ pub enum StoreError {
         /// The columns.
         columns: Vec<String>,
     },
-    /// The endpoint's table must be made anew, which would lose columns that others have added to it.
+    /// The endpoint's table must be made anew, and columns that others have added to it could not be made as they were.
     #[error(
-        "table `{table}` must be made anew, since the type of a field has changed, but has columns that are not this program's: {}; move them to a table of their own",
+        "table `{table}` must be made anew, since the type of a field has changed, but has columns that are not this program's and cannot be kept: {}; move them to a table of their own",
         .columns.join(", ")
     )]
     ColumnsAdded {
@@ -162,9 +162,9 @@ pub enum StoreError {
         /// The columns.
         columns: Vec<String>,
     },
-    /// The records have more fields than SQLite has columns.
+    /// There is no room for another column, not even for the one that takes the fields for which there is none.
     #[error(
-        "table `{table}` would need {columns} columns, and can have {limit}: keep some of its fields as JSON text (`json`) or leave them out (`exclude`)"
+        "table `{table}` would need {columns} columns, and can have {limit}: move columns that are not this program's to a table of their own"
     )]
     TooManyColumns {
         /// The table.

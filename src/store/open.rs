@@ -16,7 +16,7 @@ use sqlx::{
 };
 
 use super::{
-    Settings, StoreError,
+    Settings, StoreError, ddl,
     error::{Cause, Doing},
     lock,
 };
@@ -39,13 +39,14 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "windows", include_str!("../../migrations/0002_windows.sql")),
     (3, "limits", include_str!("../../migrations/0003_limits.sql")),
     (4, "privacy", include_str!("../../migrations/0004_privacy.sql")),
+    (5, "columns by path", include_str!("../../migrations/0005_columns_by_path.sql")),
 ];
 
 const MIGRATIONS_TABLE: &str = "_sync_migrations";
 
-/// How long a statement waits for another process's transaction. A page's transaction takes milliseconds, a column's
-/// rebuild in a large table some seconds.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a statement waits for another process's transaction. A page's takes milliseconds, but one that copies a table to
+/// change a column's type takes about ten seconds for a million rows.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Statements kept prepared: a few dozen texts a table, since the last statement of a page holds fewer rows.
 const STATEMENT_CACHE: usize = 256;
@@ -178,11 +179,10 @@ async fn configure(connection: &mut SqliteConnection) -> Result<(), sqlx::Error>
         "PRAGMA legacy_alter_table = ON",
         // After a burst the log is cut back to this size.
         "PRAGMA journal_size_limit = 67108864",
-        "PRAGMA cache_size = -8192",
     ] {
         sqlx::query(pragma).execute(&mut *connection).await?;
     }
-    Ok(())
+    ddl::set_cache(connection, ddl::CACHE).await
 }
 
 async fn prepare(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {

@@ -1,9 +1,12 @@
 //! The one transaction that everything rests on: a page's rows, its rejects, its counts and its checkpoint.
 
-use sqlx::{Connection, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::{
-    Checkpoint, Page, RowCounts, StoreError, columns, error::Doing, upsert, widths, writer::Writer,
+    Checkpoint, Page, RowCounts, StoreError, columns,
+    error::Doing,
+    upsert, widths,
+    writer::{self, Writer},
 };
 
 const COMMIT: &str = "store a page";
@@ -16,7 +19,7 @@ pub(super) async fn commit(
 ) -> Result<RowCounts, StoreError> {
     writer.recover().await?;
     let Writer { connection, tables, .. } = writer;
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.doing(COMMIT)?;
+    let mut transaction = writer::begin(connection, COMMIT).await?;
     // Another process, or a user, may have changed the table since the last page: this tells of every commit that was not
     // this connection's.
     let version: i64 = sqlx::query_scalar("PRAGMA data_version")

@@ -1,12 +1,16 @@
 //! What a data table looks like, and how it must change to hold a page: the decision, without SQL.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::statements::BOOKKEEPING;
-use crate::rows::{self, ColumnType, PathId, Paths, Record};
+use crate::rows::{self, ColumnType, EXTRA, PathId, Paths, Record};
 
 /// SQLite's own limit (`SQLITE_MAX_COLUMN`) less one: where a table is made anew, its row ids are copied too.
 pub(super) const MAX_COLUMNS: usize = 1999;
+
+/// Data columns that a table gets by itself. What is left up to [`MAX_COLUMNS`] is for the bookkeeping ones, the one for all
+/// other fields, and those that users add.
+pub(super) const DATA_COLUMNS: usize = 1900;
 
 /// A data table as it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +19,8 @@ pub(super) struct Table {
     pub(super) name: String,
     /// The data columns in the table's order; the bookkeeping ones follow them or stand among them.
     pub(super) columns: Vec<Column>,
+    /// Where the fields are that have no column of their own, once there was one.
+    pub(super) extra: Option<Extra>,
     /// Columns that users have added.
     pub(super) added_by_users: Vec<String>,
 }
@@ -31,28 +37,69 @@ pub(super) struct Column {
     pub(super) key_part: Option<usize>,
 }
 
+/// The column that holds the fields for which there is no room, as one JSON object by JSON path.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Extra {
+    /// The column's name.
+    pub(super) column: String,
+    pub(super) fields: Vec<Field>,
+}
+
+/// A field that has no column of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Field {
+    pub(super) json_path: String,
+    /// The JSON types seen so far.
+    pub(super) json_types: BTreeSet<String>,
+}
+
+/// Where a table has a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The index of its column.
+    Column(usize),
+    /// Its index among the fields that have none.
+    Extra(usize),
+}
+
 /// How a table must change before it can hold a page.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Changes {
     /// Columns to add, in the order first seen.
     pub(super) added: Vec<Column>,
+    /// The name of the JSON column, where the first fields come for which there is no room.
+    pub(super) extra: Option<String>,
+    /// Fields for which there is no room.
+    pub(super) overflowed: Vec<Field>,
     /// Columns to rebuild, by index, with their new type.
     pub(super) rebuilt: Vec<(usize, ColumnType)>,
-    /// Columns, by index, that have met a new JSON type.
-    pub(super) json_types: Vec<(usize, BTreeSet<String>)>,
+    /// Fields that have met a new JSON type.
+    pub(super) json_types: Vec<(Place, BTreeSet<String>)>,
 }
 
 impl Changes {
     pub(super) fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.rebuilt.is_empty() && self.json_types.is_empty()
+        self.added.is_empty()
+            && self.overflowed.is_empty()
+            && self.rebuilt.is_empty()
+            && self.json_types.is_empty()
+    }
+
+    /// How many columns come to the table.
+    pub(super) fn width(&self) -> usize {
+        self.added.len() + usize::from(self.extra.is_some())
     }
 }
 
 impl Table {
     /// A table for records of which none has been seen yet: the key's columns, their types provisional.
     pub(super) fn new(name: &str, paths: &Paths) -> Self {
-        let mut table =
-            Self { name: name.to_owned(), columns: Vec::new(), added_by_users: Vec::new() };
+        let mut table = Self {
+            name: name.to_owned(),
+            columns: Vec::new(),
+            extra: None,
+            added_by_users: Vec::new(),
+        };
         for part in 0..paths.key_len() {
             let path = path_id(part);
             let column = Column {
@@ -81,61 +128,126 @@ impl Table {
         self.key_positions().into_iter().map(|place| &self.columns[place]).collect()
     }
 
-    /// For every path the index of its column, where there is one.
-    pub(super) fn columns_of(&self, paths: &Paths) -> Vec<Option<usize>> {
-        (0..paths.len())
-            .map(|path| {
-                let json_path = paths.json_path(path_id(path));
-                self.columns.iter().position(|column| column.json_path == json_path)
-            })
-            .collect()
+    /// For every path where its field is, as far as there is a place for it yet.
+    pub(super) fn places_of(&self, paths: &Paths) -> Vec<Option<Place>> {
+        let columns = self.columns.iter().map(|column| &column.json_path);
+        let extra = self.extra.iter().flat_map(|extra| &extra.fields).map(|field| &field.json_path);
+        let places: HashMap<&str, Place> = columns
+            .enumerate()
+            .map(|(index, json_path)| (json_path.as_str(), Place::Column(index)))
+            .chain(extra.enumerate().map(|(index, path)| (path.as_str(), Place::Extra(index))))
+            .collect();
+        (0..paths.len()).map(|path| places.get(paths.json_path(path_id(path))).copied()).collect()
     }
 
     /// How many columns it has, the bookkeeping ones too.
     pub(super) fn width(&self) -> usize {
-        self.columns.len() + self.added_by_users.len() + BOOKKEEPING.len()
+        let extra = usize::from(self.extra.is_some());
+        self.columns.len() + self.added_by_users.len() + BOOKKEEPING.len() + extra
+    }
+
+    /// Whether no row was ever stored in it: a key has always been sent with some type.
+    pub(super) fn is_unused(&self) -> bool {
+        self.key().iter().all(|column| column.json_types.is_empty())
+    }
+
+    /// How many data columns there is room for, one for all other fields being left.
+    fn room(&self) -> usize {
+        let left = MAX_COLUMNS.saturating_sub(self.width() + usize::from(self.extra.is_none()));
+        DATA_COLUMNS.saturating_sub(self.columns.len()).min(left)
     }
 
     /// A column name that is taken neither by a column, nor by one about to be added, nor by a bookkeeping one.
     fn free_name(&self, added: &[Column], wanted: &str) -> String {
-        rows::unique_name(wanted, |name| {
-            let columns = self.columns.iter().chain(added).map(|column| &column.name);
-            columns.chain(&self.added_by_users).any(|taken| taken.eq_ignore_ascii_case(name))
-        })
+        rows::unique_name(wanted, |name| self.is_taken(added, name))
+    }
+
+    fn is_taken(&self, added: &[Column], name: &str) -> bool {
+        let columns = self.columns.iter().chain(added).map(|column| &column.name);
+        columns.chain(&self.added_by_users).any(|taken| taken.eq_ignore_ascii_case(name))
+    }
+
+    /// The name of the JSON column: no field gets it, but a user may have taken it.
+    fn extra_name(&self, added: &[Column]) -> String {
+        if self.is_taken(added, EXTRA) { self.free_name(added, EXTRA) } else { EXTRA.to_owned() }
+    }
+
+    /// Takes the columns in that were added to it.
+    pub(super) fn extend(&mut self, changes: &Changes) {
+        self.columns.extend(changes.added.iter().cloned());
+        if let Some(column) = &changes.extra {
+            self.extra = Some(Extra { column: column.clone(), fields: Vec::new() });
+        }
+    }
+
+    fn json_types(&self, place: Place) -> Option<&BTreeSet<String>> {
+        match place {
+            Place::Column(index) => self.columns.get(index).map(|column| &column.json_types),
+            Place::Extra(index) => {
+                self.extra.as_ref()?.fields.get(index).map(|field| &field.json_types)
+            }
+        }
+    }
+
+    /// Notes the JSON types of a field; gives its path.
+    pub(super) fn set_json_types(
+        &mut self,
+        place: Place,
+        json_types: BTreeSet<String>,
+    ) -> Option<&str> {
+        let (json_path, stored) = match place {
+            Place::Column(index) => {
+                let column = self.columns.get_mut(index)?;
+                (&column.json_path, &mut column.json_types)
+            }
+            Place::Extra(index) => {
+                let field = self.extra.as_mut()?.fields.get_mut(index)?;
+                (&field.json_path, &mut field.json_types)
+            }
+        };
+        *stored = json_types;
+        Some(json_path)
     }
 
     /// Finds out how the table must change to hold these records.
     pub(super) fn changes_for(&self, paths: &Paths, records: &[Record<'_>]) -> Changes {
-        let columns = self.columns_of(paths);
-        let needs = needs(self, &columns, paths, records);
+        let places = self.places_of(paths);
+        let needs = needs(self, &places, paths, records);
+        let room = self.room();
         let mut changes = Changes::default();
         for (index, need) in needs.into_iter().enumerate() {
-            let (path, column) = (path_id(index), columns.get(index).copied().flatten());
+            let path = path_id(index);
             let Some(needed) = need.column_type else { continue };
-            match column.and_then(|index| Some((index, self.columns.get(index)?))) {
-                None => changes.added.push(Column {
-                    name: self.free_name(&changes.added, paths.column_name(path)),
-                    json_path: paths.json_path(path).to_owned(),
-                    declared: needed,
-                    json_types: need
-                        .json_types
-                        .iter()
-                        .map(|&json_type| json_type.to_owned())
-                        .collect(),
-                    key_part: None,
-                }),
-                Some((index, column)) => {
-                    if needed != column.declared {
-                        changes.rebuilt.push((index, needed));
-                    }
-                    let mut json_types = column.json_types.clone();
-                    json_types
-                        .extend(need.json_types.iter().map(|&json_type| json_type.to_owned()));
-                    if json_types != column.json_types {
-                        changes.json_types.push((index, json_types));
-                    }
+            let json_types = need.json_types.iter().map(|&json_type| json_type.to_owned());
+            let Some(place) = places.get(index).copied().flatten() else {
+                let json_path = paths.json_path(path).to_owned();
+                if changes.added.len() < room {
+                    changes.added.push(Column {
+                        name: self.free_name(&changes.added, paths.column_name(path)),
+                        json_path,
+                        declared: needed,
+                        json_types: json_types.collect(),
+                        key_part: None,
+                    });
+                } else {
+                    changes.overflowed.push(Field { json_path, json_types: json_types.collect() });
                 }
+                continue;
+            };
+            if let Place::Column(index) = place
+                && self.columns.get(index).is_some_and(|column| column.declared != needed)
+            {
+                changes.rebuilt.push((index, needed));
             }
+            let Some(before) = self.json_types(place) else { continue };
+            let mut after = before.clone();
+            after.extend(json_types);
+            if after != *before {
+                changes.json_types.push((place, after));
+            }
+        }
+        if self.extra.is_none() && !changes.overflowed.is_empty() {
+            changes.extra = Some(self.extra_name(&changes.added));
         }
         changes
     }
@@ -150,14 +262,16 @@ struct Need {
 
 fn needs(
     table: &Table,
-    columns: &[Option<usize>],
+    places: &[Option<Place>],
     paths: &Paths,
     records: &[Record<'_>],
 ) -> Vec<Need> {
     let mut needs: Vec<Need> = (0..paths.len())
         .map(|index| {
-            let stored =
-                columns.get(index).copied().flatten().and_then(|column| table.columns.get(column));
+            let stored = match places.get(index).copied().flatten() {
+                Some(Place::Column(column)) => table.columns.get(column),
+                Some(Place::Extra(_)) | None => None,
+            };
             let declared = paths.declared_type(path_id(index));
             let column_type = match stored {
                 Some(column) if column.json_types.is_empty() => declared,

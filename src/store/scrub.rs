@@ -5,6 +5,7 @@
 
 mod applied;
 pub(super) mod erase;
+mod extra;
 mod values;
 
 use std::fmt;
@@ -188,6 +189,7 @@ impl Scrub<'_> {
                 scrubbed.rewritten.push(table.columns[index].name.clone());
             }
         }
+        extra::scrub(connection, &table, &self.mark, redactor, scrubbed).await.doing(SCRUB)?;
         let removed: Vec<&Column> =
             with(Fate::Removed).iter().map(|index| &table.columns[*index]).collect();
         let names: Vec<&str> = removed.iter().map(|column| column.name.as_str()).collect();
@@ -222,20 +224,16 @@ impl Scrub<'_> {
             spelling => spelling,
         };
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        values::replace(connection, &table.name, column, &self.mark, |text| match spelling {
-            Spelling::String => redactor.hashed(&column.json_path, &quoted(text)),
-            Spelling::Json => redactor.hashed(&column.json_path, text),
-            Spelling::Unknown => None,
+        let is_key = column.key_part.is_some();
+        values::replace(connection, &table.name, &column.name, is_key, &self.mark, |text| {
+            match spelling {
+                Spelling::String => redactor.hashed(&column.json_path, &quoted(text)),
+                Spelling::Json => redactor.hashed(&column.json_path, text),
+                Spelling::Unknown => None,
+            }
         })
         .await?;
-        sqlx::query(
-            "UPDATE _sync_columns SET json_types = 'string' WHERE endpoint = ? AND json_path = ? AND json_types <> ''",
-        )
-        .bind(&table.name)
-        .bind(&column.json_path)
-        .execute(connection)
-        .await?;
-        Ok(())
+        extra::are_texts(connection, &table.name, &column.json_path).await
     }
 
     /// Rewrites the JSON text in a column; other text in it stays.
@@ -249,7 +247,8 @@ impl Scrub<'_> {
         let Some(column) = table.columns.get(index).filter(|column| may_hold_json(column)) else {
             return Ok(0);
         };
-        values::replace(connection, &table.name, column, &self.mark, |text| {
+        let is_key = column.key_part.is_some();
+        values::replace(connection, &table.name, &column.name, is_key, &self.mark, |text| {
             let is_json = text.starts_with(['[', '{']);
             let rewritten = is_json.then(|| redactor.rewritten(&column.json_path, text)).flatten();
             rewritten.or_else(|| Some(text.to_owned()))

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteArguments};
 
 use super::{
     RowCounts, RunId,
-    schema::Table,
+    schema::{Place, Table},
     statements::{self, bind, places, quoted},
 };
 use crate::rows::{Paths, Record, SqlValue};
@@ -43,6 +43,8 @@ struct RowValues<'p> {
     hash: [u8; 16],
     /// One for each of the table's columns.
     values: Vec<Option<SqlValue<'p>>>,
+    /// The fields that have no column, as one JSON object.
+    extra: Option<String>,
 }
 
 /// Writes the records that are new or differ from what is stored; the table already has a column for every value.
@@ -56,7 +58,8 @@ pub(super) async fn upsert(
     let mut counts = RowCounts::default();
     let rows = last_of_each_key(table, paths, records, &mut counts);
     let mut changed = Vec::new();
-    for rows in rows.chunks(LOOKED_UP_AT_ONCE) {
+    let looked_up = LOOKED_UP_AT_ONCE.min(MAX_PLACES / (table.key().len() + 1)).max(1);
+    for rows in rows.chunks(looked_up) {
         for (row, stored) in rows.iter().zip(look_up(connection, table, rows).await?) {
             match stored {
                 None => counts.new += 1,
@@ -76,8 +79,7 @@ pub(super) async fn upsert(
             changed.push(row);
         }
     }
-    let width = table.columns.len() + statements::BOOKKEEPING.len();
-    for rows in changed.chunks(WRITTEN_AT_ONCE.min(MAX_PLACES / width).max(1)) {
+    for rows in changed.chunks(WRITTEN_AT_ONCE.min(MAX_PLACES / table.width()).max(1)) {
         write(connection, table, rows, stamp).await?;
     }
     Ok(counts)
@@ -90,12 +92,12 @@ fn last_of_each_key<'p>(
     records: &'p [Record<'_>],
     counts: &mut RowCounts,
 ) -> Vec<RowValues<'p>> {
-    let columns = table.columns_of(paths);
+    let places = table.places_of(paths);
     let key = table.key();
     let mut rows: Vec<RowValues<'p>> = Vec::with_capacity(records.len());
     let mut by_key: HashMap<Vec<KeyValue<'p>>, usize> = HashMap::with_capacity(records.len());
     for record in records {
-        let row = row_values(table, &columns, record);
+        let row = row_values(table, paths, &places, record);
         // The key's parts come first in a record.
         let values = record
             .fields
@@ -125,24 +127,35 @@ fn last_of_each_key<'p>(
 
 fn row_values<'p>(
     table: &Table,
-    columns: &[Option<usize>],
+    paths: &Paths,
+    places: &[Option<Place>],
     record: &'p Record<'_>,
 ) -> RowValues<'p> {
     let mut values: Vec<Option<SqlValue<'p>>> = Vec::new();
     values.resize_with(table.columns.len(), || None);
+    let mut extra = String::new();
     for (path, value) in &record.fields {
-        let position = columns.get(path.0 as usize).copied().flatten();
-        if let Some((column, place)) = position
-            .and_then(|position| Some((table.columns.get(position)?, values.get_mut(position)?)))
-        {
-            *place = Some(
-                value
-                    .to_sql(column.declared)
-                    .expect("the table was changed to hold every value of the page"),
-            );
+        match places.get(path.index()).copied().flatten() {
+            Some(Place::Column(index)) => {
+                if let Some((column, place)) = table.columns.get(index).zip(values.get_mut(index)) {
+                    *place = Some(
+                        value
+                            .to_sql(column.declared)
+                            .expect("the table was changed to hold every value of the page"),
+                    );
+                }
+            }
+            Some(Place::Extra(_)) => {
+                extra.push(if extra.is_empty() { '{' } else { ',' });
+                extra.push_str(&serde_json::Value::from(paths.json_path(*path)).to_string());
+                extra.push(':');
+                extra.push_str(&value.to_json());
+            }
+            None => {}
         }
     }
-    RowValues { hash: record.hash, values }
+    let extra = (!extra.is_empty()).then(|| extra + "}");
+    RowValues { hash: record.hash, values, extra }
 }
 
 /// A key's part as something that can be compared: equal where SQLite finds it equal.
@@ -215,8 +228,14 @@ async fn write(
     rows: &[&RowValues<'_>],
     stamp: &Stamp,
 ) -> Result<(), sqlx::Error> {
-    let mut columns: Vec<String> =
-        table.columns.iter().map(|column| quoted(&column.name)).collect();
+    let extra = table.extra.as_ref().map(|extra| &extra.column);
+    let mut columns: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| &column.name)
+        .chain(extra)
+        .map(|name| quoted(name))
+        .collect();
     let key: Vec<String> = table.key().iter().map(|column| quoted(&column.name)).collect();
     // A row that comes back keeps the time when it was first seen, and loses its tombstone.
     let updated: Vec<String> = columns
@@ -239,6 +258,9 @@ async fn write(
     for row in rows {
         for value in &row.values {
             bind_value(&mut arguments, value.as_ref())?;
+        }
+        if extra.is_some() {
+            bind(&mut arguments, row.extra.as_deref().map(Arc::<str>::from))?;
         }
         bind(&mut arguments, Arc::clone(&stamp.now))?;
         bind(&mut arguments, Arc::clone(&stamp.now))?;

@@ -2,12 +2,17 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    pin::pin,
     sync::Arc,
+    time::Duration,
 };
 
 use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 
 use super::{RunId, Settings, StoreError, error::Doing, files::Files, open, schema::Table};
+
+/// A wait for another process's transaction that is longer is told of: a page's takes milliseconds.
+const TOLD_AFTER: Duration = Duration::from_secs(10);
 
 /// The connection, and what is known of the data tables at a version of the data (`PRAGMA data_version`).
 #[derive(Debug)]
@@ -86,7 +91,7 @@ impl Writer {
         doing: &'static str,
     ) -> Result<Transaction<'_, Sqlite>, StoreError> {
         self.recover().await?;
-        self.connection.begin_with("BEGIN IMMEDIATE").await.doing(doing)
+        begin(&mut self.connection, doing).await
     }
 
     /// Replaces a connection that can begin no transaction any more.
@@ -105,6 +110,23 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// Begins a transaction that writes, on a connection that can begin one.
+pub(super) async fn begin<'c>(
+    connection: &'c mut SqliteConnection,
+    doing: &'static str,
+) -> Result<Transaction<'c, Sqlite>, StoreError> {
+    let mut begun = pin!(connection.begin_with("BEGIN IMMEDIATE"));
+    let begun = if let Ok(begun) = tokio::time::timeout(TOLD_AFTER, begun.as_mut()).await {
+        begun
+    } else {
+        tracing::warn!(
+            "another process holds the database's write lock; a large table whose column changes its type is copied in one transaction"
+        );
+        begun.await
+    };
+    begun.doing(doing)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod pauses;
 mod privacy;
 mod progress;
 mod resume;
+mod schemas;
 mod signals;
 mod simulator;
 mod stored;

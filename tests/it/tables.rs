@@ -245,39 +245,25 @@ fn another_key_is_an_error_until_the_table_is_dropped() {
 }
 
 #[test]
-fn of_a_page_with_too_many_fields_nothing_is_stored() {
-    let api = Api::serve(|asked| match &*asked.path {
-        "/users" => {
-            let fields: Vec<String> =
-                (0..1994).map(|field| format!(r#""f{field}":{field}"#)).collect();
-            Answer::json(format!(r#"[{{"id":1}},{{"id":2,{}}}]"#, fields.join(",")))
-        }
-        _ => Answer::json(r#"[{"id":1}]"#),
-    });
-    let sandbox = Sandbox::with_api(&api.url(), TWO);
-    sandbox.run(&["--run-now"]).expect_status(1).expect_stderr(
-        "table `users` would need 2000 columns, and can have 1999: keep some of its fields as JSON text (`json`) or leave them out (`exclude`)",
-    );
-    assert_eq!(sandbox.count("SELECT count(*) FROM users"), 0);
-    assert_eq!(sandbox.count("SELECT count(*) FROM pragma_table_info('users')"), 6);
-    assert_eq!(sandbox.count("SELECT count(*) FROM _sync_columns WHERE endpoint = 'users'"), 1);
-    assert_eq!(
-        sandbox.lines("SELECT pages, rows_new, result FROM _sync_endpoint_runs ORDER BY endpoint"),
-        ["1|1|ok", "0|0|failed"]
-    );
-}
-
-#[test]
-fn as_many_fields_as_sqlite_holds_are_stored() {
+fn of_a_page_that_finds_no_room_beside_users_columns_nothing_is_stored() {
     let mut stored = Stored::begun(keyed(&["id"]));
-    let record = |value: &str| {
-        let fields: Vec<String> = (0..1993).map(|field| format!(r#""f{field}":{value}"#)).collect();
-        format!(r#"{{"id":1,{}}}"#, fields.join(","))
-    };
-    assert_eq!(stored.stored(&[record("1")]).new, 1);
-    assert_eq!(stored.stored(&[record("\"x\"")]).changed, 1);
-    assert_eq!(stored.rows("SELECT f0, f1992 FROM records"), ["'x'|'x'"]);
-    let error = stored.page(&[r#"{"id":2,"more":1}"#]).expect_err("SQLite has a limit");
-    assert!(error.to_string().starts_with("table `records` would need 2000 columns"), "{error}");
-    assert_eq!(stored.rows("SELECT count(*) FROM records"), ["1"]);
+    stored.stored(&[r#"{"id":1}"#]);
+    let added: Vec<String> =
+        (0..1993).map(|own| format!("ALTER TABLE records ADD COLUMN own{own};")).collect();
+    stored.user(&format!("BEGIN; {} COMMIT", added.concat()));
+    assert_eq!(stored.stored(&[r#"{"id":2}"#]).new, 1);
+    let error = stored.page(&[r#"{"id":3}"#, r#"{"id":4,"v":1}"#]).expect_err("SQLite has a limit");
+    assert_eq!(
+        error.to_string(),
+        "table `records` would need 2000 columns, and can have 1999: move columns that are not this program's to a table of their own"
+    );
+    assert!(!error.database_unusable());
+    assert_eq!(stored.rows("SELECT id FROM records"), ["1", "2"]);
+    assert_eq!(stored.rows("SELECT column_name FROM _sync_columns"), ["'id'"]);
+    assert_eq!(stored.rows("SELECT pages FROM _sync_checkpoints"), ["2"]);
+
+    // One column less, and what finds no room goes into the column for that.
+    stored.user("ALTER TABLE records DROP COLUMN own7");
+    assert_eq!(stored.stored(&[r#"{"id":4,"v":1}"#]).new, 1);
+    assert_eq!(stored.rows("SELECT id, _extra FROM records WHERE id = 4"), [r#"4|'{"v":1}'"#]);
 }

@@ -38,13 +38,16 @@ impl Endpoint {
 
     fn page(&mut self, page: &[&str]) {
         let changes = self.changes(page);
-        for (index, column_type) in changes.rebuilt {
+        for &(index, column_type) in &changes.rebuilt {
             self.table.columns[index].declared = column_type;
         }
-        for (index, json_types) in changes.json_types {
-            self.table.columns[index].json_types = json_types;
+        self.table.extend(&changes);
+        if let Some(extra) = &mut self.table.extra {
+            extra.fields.extend(changes.overflowed);
         }
-        self.table.columns.extend(changes.added);
+        for (place, json_types) in changes.json_types {
+            assert!(self.table.set_json_types(place, json_types).is_some());
+        }
     }
 
     /// The columns as `name TYPE`.
@@ -182,4 +185,52 @@ fn the_json_types_that_were_sent_are_gathered() {
     endpoint.page(&[r#"{"id":2,"v":"x"}"#, r#"{"id":3,"v":[1]}"#]);
     let types: Vec<_> = endpoint.table.columns[1].json_types.iter().map(String::as_str).collect();
     assert_eq!(types, ["array", "number", "string"]);
+}
+
+/// A record of fields `prefix0`, `prefix1`, ….
+fn wide(prefix: &str, fields: usize) -> String {
+    let fields: Vec<String> = (0..fields).map(|field| format!(r#""{prefix}{field}":1"#)).collect();
+    format!(r#"{{"id":1,{}}}"#, fields.join(","))
+}
+
+#[test]
+fn a_field_for_which_there_is_no_room_changes_nothing_but_what_is_known_of_it() {
+    let mut endpoint = Endpoint::new(keyed(&["id"]));
+    endpoint.page(&[&wide("f", DATA_COLUMNS - 1)]);
+    assert_eq!((endpoint.table.columns.len(), &endpoint.table.extra), (DATA_COLUMNS, &None));
+    let changes = endpoint.changes(&[r#"{"id":1,"_EXTRA":1,"f0":1}"#]);
+    let field = |json_types: &[&str]| Field {
+        json_path: "_EXTRA".into(),
+        json_types: json_types.iter().map(|&json_type| json_type.into()).collect(),
+    };
+    let expected = Changes {
+        extra: Some("_extra".into()),
+        overflowed: vec![field(&["number"])],
+        ..Changes::default()
+    };
+    assert_eq!(changes, expected);
+    endpoint.page(&[r#"{"id":1,"_EXTRA":1}"#]);
+    assert!(endpoint.changes(&[r#"{"id":1,"_EXTRA":0.5}"#]).is_empty());
+    let changes = endpoint.changes(&[r#"{"id":1,"_EXTRA":"x"}"#, r#"{"id":2,"more":1}"#]);
+    assert_eq!(changes.json_types, [(Place::Extra(0), field(&["number", "string"]).json_types)]);
+    assert_eq!((changes.extra, changes.overflowed.len(), changes.rebuilt), (None, 1, vec![]));
+}
+
+#[test]
+fn the_column_for_what_finds_no_room_makes_way_for_a_users() {
+    let mut endpoint = Endpoint::new(keyed(&["id"]));
+    endpoint.table.added_by_users.push("_EXTRA".into());
+    let changes = endpoint.changes(&[&wide("f", DATA_COLUMNS)]);
+    assert_eq!(changes.extra.as_deref(), Some("_extra__2"));
+    assert_eq!(changes.added.len(), DATA_COLUMNS - 1);
+}
+
+#[test]
+fn users_columns_leave_less_room() {
+    let mut endpoint = Endpoint::new(keyed(&["id"]));
+    endpoint.table.added_by_users = (0..1000).map(|own| format!("own{own}")).collect();
+    let changes = endpoint.changes(&[&wide("f", DATA_COLUMNS)]);
+    assert_eq!(endpoint.table.width() + changes.width(), MAX_COLUMNS);
+    assert_eq!(changes.added.len() + changes.overflowed.len(), DATA_COLUMNS);
+    assert!(changes.extra.is_some());
 }

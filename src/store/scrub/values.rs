@@ -3,10 +3,7 @@
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteArguments};
 
 use super::Mark;
-use crate::store::{
-    schema::Column,
-    statements::{bind, quoted},
-};
+use crate::store::statements::{bind, quoted};
 
 /// Rows read, and written, in one statement.
 const AT_ONCE: usize = 200;
@@ -44,12 +41,13 @@ pub(super) async fn clear(
 pub(super) async fn replace(
     connection: &mut SqliteConnection,
     table: &str,
-    column: &Column,
+    column: &str,
+    is_key: bool,
     mark: &Mark<'_>,
     mut replace: impl FnMut(&str) -> Option<String>,
 ) -> Result<u64, sqlx::Error> {
-    let conflict = if column.key_part.is_some() { "OR REPLACE " } else { "" };
-    let (table, column) = (quoted(table), quoted(&column.name));
+    let conflict = if is_key { "OR REPLACE " } else { "" };
+    let (table, column) = (quoted(table), quoted(column));
     let select = format!(
         "SELECT _rowid_, {column} FROM {table} WHERE _rowid_ >= ? AND {column} IS NOT NULL ORDER BY _rowid_ LIMIT {AT_ONCE}"
     );
