@@ -2,6 +2,7 @@
 
 pub mod classify;
 pub mod client;
+mod link;
 mod origin;
 pub mod page;
 pub mod pagination;

@@ -1,5 +1,6 @@
 //! The command line; the only place that prints.
 
+mod console;
 mod demo;
 mod exit_status;
 mod progress;
@@ -113,7 +114,7 @@ async fn dispatch(arguments: Arguments) -> ExitStatus {
     // Progress lines tell an interactive run's story; the daemon has only its log.
     let interactive = arguments.run_now || arguments.command.is_some();
     let verbosity = if interactive { Verbosity::Troubles } else { Verbosity::Doings };
-    if let Err(error) = telemetry::init(arguments.log_format, verbosity) {
+    if let Err(error) = telemetry::init(arguments.log_format, verbosity, || console::Log) {
         return fail(ExitStatus::Failed, &anyhow::Error::new(error));
     }
     let signals = match Signals::listen() {
@@ -189,12 +190,7 @@ fn usage(message: &str) -> ExitStatus {
 }
 
 fn print_error(text: &str) {
-    print_progress(&format!("error: {text}"));
-}
-
-/// Prints to stderr. Where that is closed nobody listens, which is no reason to stop.
-fn print_progress(text: &str) {
-    writeln!(io::stderr(), "{text}").ok();
+    console::print(&format!("error: {text}"));
 }
 
 /// Prints to stdout. A reader who has gone (`| head`) has read enough: that is no error.

@@ -99,6 +99,18 @@ pub enum Checkpoint<'p> {
     Next(&'p str),
     /// That was the last page.
     Complete,
+    /// There was no such page: the one before was the last.
+    PastTheEnd,
+}
+
+impl Checkpoint<'_> {
+    /// How many pages it accounts for.
+    pub fn pages(&self) -> u64 {
+        match self {
+            Self::Next(_) | Self::Complete => 1,
+            Self::PastTheEnd => 0,
+        }
+    }
 }
 
 /// What became of a page's records.

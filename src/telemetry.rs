@@ -49,17 +49,20 @@ pub enum LogFormat {
 #[error("logging is set up already")]
 pub struct TelemetryError(#[source] TryInitError);
 
-/// Sets logging up for the whole program: to stderr, filtered by `RUST_LOG` (else by `verbosity`), in colour only on a terminal and where `NO_COLOR` is unset or empty (<https://no-color.org>).
+/// Sets logging up for the whole program: to `writer`, which ends at stderr, filtered by `RUST_LOG` (else by `verbosity`), in colour only on a terminal and where `NO_COLOR` is unset or empty (<https://no-color.org>).
 ///
 /// A `RUST_LOG` that cannot be read is warned about, and the default used.
 ///
 /// # Errors
 ///
 /// When it was called before.
-pub fn init(format: LogFormat, verbosity: Verbosity) -> Result<(), TelemetryError> {
+pub fn init<W>(format: LogFormat, verbosity: Verbosity, writer: W) -> Result<(), TelemetryError>
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
     let (filter, unreadable) = filter(env::var_os("RUST_LOG").as_deref(), verbosity);
     let colour = in_colour(io::stderr().is_terminal(), env::var_os("NO_COLOR").as_deref());
-    subscriber(format, colour, filter, io::stderr).try_init().map_err(TelemetryError)?;
+    subscriber(format, colour, filter, writer).try_init().map_err(TelemetryError)?;
     if let Some(error) = unreadable {
         warn!(
             error = &error as &dyn std::error::Error,

@@ -186,7 +186,7 @@ impl Client {
             }
         }
         let headers = std::mem::take(response.headers_mut());
-        Ok(Response { status: response.status(), headers, body })
+        Ok(Response { url: url.clone(), status: response.status(), headers, body })
     }
 }
 

@@ -91,7 +91,7 @@ pub enum PageError {
         /// What lies there, shortened.
         found: String,
     },
-    /// The next cursor is neither text nor a number.
+    /// The next cursor or URL is neither text nor a number.
     #[error("{kind} lies at next = \"{path}\", not a text or a number")]
     BadNext {
         /// The configured path.

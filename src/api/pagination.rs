@@ -1,11 +1,21 @@
 //! How a listing is paged through: given the request made and the response, the next request or the end. Pure.
 
+mod counted;
+mod error;
+mod named;
 mod trail;
 
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
-use self::trail::{Met, Trail};
-use super::page::Digest;
+pub use error::ListingError;
+
+use self::{
+    counted::{Counted, Counting, Unit},
+    named::{Address, Named},
+};
+use super::{link, page::Digest};
 use crate::rows::FieldPath;
 
 /// How an endpoint pages its listing.
@@ -22,13 +32,36 @@ pub enum Style {
         /// The number of the first page.
         first: u64,
     },
+    /// Pages that begin after so many records.
+    Offset {
+        /// The query parameter with the number of records before the page.
+        offset_param: String,
+        /// The query parameter with the page's size, and the size asked for; left out: the server decides.
+        limit: Option<(String, u64)>,
+    },
     /// Each response names the cursor of the next page.
     Cursor {
         /// The query parameter that takes the cursor.
         param: String,
-        /// Where the response names the next cursor; absent or null there: the end.
+        /// Where the response names the next cursor; absent, null or empty there: the end.
         next: FieldPath,
     },
+    /// Each response's body names the URL of the next page.
+    NextUrl {
+        /// Where the body names it; absent, null or empty there: the end.
+        next: FieldPath,
+    },
+    /// Each response's `Link` header names the URL of the next page by the relation `next` (RFC 8288); none: the end.
+    Link,
+}
+
+/// What to ask for next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// The endpoint's path with these query parameters; they take the place of configured ones of the same name.
+    Params(Vec<(String, String)>),
+    /// This URL as it stands.
+    Url(Url),
 }
 
 /// Where a listing stands between two requests; its JSON text is the checkpoint, which nobody else reads.
@@ -39,24 +72,11 @@ pub struct State(Position);
 #[serde(tag = "style", rename_all = "kebab-case", deny_unknown_fields)]
 enum Position {
     None {},
-    Page {
-        /// The page to ask for next.
-        page: u64,
-        /// The most records that a page had.
-        longest: u64,
-        /// Whether the first page had fewer records than were asked for.
-        first_was_short: bool,
-        /// The pages met; `None` before the first.
-        trail: Option<Trail>,
-        seen: Tally,
-    },
-    Cursor {
-        /// The cursor to ask with next; `None` for the first page.
-        cursor: Option<String>,
-        /// The cursors met; `None` before the first.
-        trail: Option<Trail>,
-        seen: Tally,
-    },
+    Page(Counted),
+    Offset(Counted),
+    Cursor(Named<String>),
+    NextUrl(Named<Address>),
+    Link(Named<Address>),
 }
 
 /// What a listing has come to.
@@ -70,16 +90,22 @@ struct Tally {
 }
 
 /// What one response held, as far as paging goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'r> {
     /// How many records.
     pub records: u64,
     /// The total stated.
     pub total: Option<u64>,
-    /// The next cursor named.
-    pub next: Option<String>,
+    /// The next cursor or URL that the body names.
+    pub next: Option<&'r str>,
     /// Tells this page from others.
     pub digest: Digest,
+    /// The URL that it came from, which a next URL is relative to.
+    pub url: &'r Url,
+    /// Its headers.
+    pub headers: &'r HeaderMap,
+    /// The URL whose origin a next URL is held to.
+    pub base: &'r Url,
 }
 
 /// What comes after a page.
@@ -107,46 +133,27 @@ impl End {
     }
 }
 
-/// A listing that does not come to an end, or a checkpoint that is not this listing's.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ListingError {
-    /// The second page is the first once more.
-    #[error(
-        "the second page is the first page again: the API seems not to know the page parameter `{param}`"
-    )]
-    PageIgnored {
-        /// The configured parameter.
-        param: String,
-    },
-    /// A later page is one that was met before.
-    #[error(
-        "page {page} repeats an earlier page, so the listing has no end: set `total` where the API states how many records there are"
-    )]
-    PagesRepeat {
-        /// The page's number.
-        page: u64,
-    },
-    /// A cursor was met before.
-    #[error(
-        "the API named a cursor that it had named before, so the listing has no end: check the cursor parameter `{param}` and the path `{next}`"
-    )]
-    CursorRepeats {
-        /// The configured parameter.
-        param: String,
-        /// The configured path of the next cursor.
-        next: FieldPath,
-    },
-    /// The checkpoint belongs to another style of paging.
-    #[error("the checkpoint belongs to another style of paging")]
-    ForeignState,
-}
-
 impl State {
     /// How many records the pages before this state held.
     pub fn records(&self) -> u64 {
         match &self.0 {
             Position::None {} => 0,
-            Position::Page { seen, .. } | Position::Cursor { seen, .. } => seen.records,
+            Position::Page(at) | Position::Offset(at) => at.seen.records,
+            Position::Cursor(at) => at.seen.records,
+            Position::NextUrl(at) | Position::Link(at) => at.seen.records,
+        }
+    }
+
+    /// Whether the request to make is one to the origin of `base`: a checkpoint may name the URL of a time when the
+    /// configuration was another.
+    pub fn is_of(&self, base: &Url) -> bool {
+        match &self.0 {
+            Position::NextUrl(at) | Position::Link(at) => {
+                at.next.as_ref().is_none_or(|address| address.is_of(base))
+            }
+            Position::None {} | Position::Page(_) | Position::Offset(_) | Position::Cursor(_) => {
+                true
+            }
         }
     }
 }
@@ -156,141 +163,119 @@ impl Style {
     pub fn start(&self) -> State {
         State(match self {
             Self::None => Position::None {},
-            Self::Page { first, .. } => Position::Page {
-                page: *first,
-                longest: 0,
-                first_was_short: false,
-                trail: None,
-                seen: Tally::default(),
-            },
-            Self::Cursor { .. } => {
-                Position::Cursor { cursor: None, trail: None, seen: Tally::default() }
-            }
+            Self::Page { first, .. } => Position::Page(Counted::start(*first)),
+            Self::Offset { .. } => Position::Offset(Counted::start(0)),
+            Self::Cursor { .. } => Position::Cursor(Named::start()),
+            Self::NextUrl { .. } => Position::NextUrl(Named::start()),
+            Self::Link => Position::Link(Named::start()),
         })
     }
 
-    /// The query parameters of the request to make at this state; they take the place of configured ones of the same name.
+    /// Where the body of a response names the next page.
+    pub fn next(&self) -> Option<&FieldPath> {
+        match self {
+            Self::Cursor { next, .. } | Self::NextUrl { next } => Some(next),
+            Self::None | Self::Page { .. } | Self::Offset { .. } | Self::Link => None,
+        }
+    }
+
+    /// The request to make at this state.
     ///
-    /// A state of another style makes none; [`Style::advance`] tells it.
-    pub fn params(&self, state: &State) -> Vec<(String, String)> {
-        match (self, &state.0) {
-            (Self::Page { page_param, size, .. }, Position::Page { page, .. }) => {
-                let size = size.iter().map(|(param, size)| (param.clone(), size.to_string()));
-                std::iter::once((page_param.clone(), page.to_string())).chain(size).collect()
+    /// A state of another style makes the first one; [`Style::advance`] tells it.
+    pub fn request(&self, state: &State) -> Request {
+        match (self, &state.0, self.counting()) {
+            (_, Position::Page(at) | Position::Offset(at), Some(counting)) => {
+                Request::Params(at.params(counting))
             }
-            (Self::Cursor { param, .. }, Position::Cursor { cursor, .. }) => {
-                cursor.iter().map(|cursor| (param.clone(), cursor.clone())).collect()
+            (Self::Cursor { param, .. }, Position::Cursor(Named { next: Some(cursor), .. }), _) => {
+                Request::Params(vec![(param.clone(), cursor.clone())])
             }
-            (Self::None | Self::Page { .. } | Self::Cursor { .. }, _) => Vec::new(),
+            (
+                Self::NextUrl { .. } | Self::Link,
+                Position::NextUrl(Named { next: Some(address), .. })
+                | Position::Link(Named { next: Some(address), .. }),
+                _,
+            ) => Request::Url(address.url().clone()),
+            _ => Request::Params(Vec::new()),
+        }
+    }
+
+    fn counting(&self) -> Option<Counting<'_>> {
+        match self {
+            Self::Page { page_param: param, size, .. } => {
+                Some(Counting { unit: Unit::Pages, param, size: size.as_ref() })
+            }
+            Self::Offset { offset_param: param, limit } => {
+                Some(Counting { unit: Unit::Records, param, size: limit.as_ref() })
+            }
+            Self::None | Self::Cursor { .. } | Self::NextUrl { .. } | Self::Link => None,
         }
     }
 
     /// Tells what comes after the page that was asked for at `state`.
     ///
-    /// A page listing ends at the stated total, at an empty page, or at a page shorter than the longest, unless the total
-    /// stated says that there is more; a cursor listing only where no next cursor is named.
+    /// A listing by pages or offsets ends at the stated total, at an empty page, or at a page shorter than the longest,
+    /// unless the total stated says that there is more; one by cursors or URLs only where no next one is named.
     ///
     /// # Errors
     ///
-    /// The listing repeats itself, so that it would never end.
-    pub fn advance(&self, state: &State, seen: &Seen) -> Result<Step, ListingError> {
-        match (self, &state.0) {
-            (Self::None, Position::None {}) => Ok(Step::End(Tally::default().with(seen).end())),
-            (Self::Page { page_param, size, .. }, Position::Page { .. }) => {
-                advance_page(page_param, size.as_ref().map(|(_, size)| *size), &state.0, seen)
+    /// The listing repeats itself, so that it would never end, or its next page is one that cannot be asked for.
+    pub fn advance(&self, state: &State, seen: &Seen<'_>) -> Result<Step, ListingError> {
+        match (self, &state.0, self.counting()) {
+            (Self::None, Position::None {}, _) => Ok(Step::End(Tally::default().with(seen).end())),
+            (Self::Page { .. }, Position::Page(at), Some(counting)) => {
+                at.advance(counting, seen).map(|went| step(went, Position::Page))
             }
-            (Self::Cursor { param, next }, Position::Cursor { trail, seen: before, .. }) => {
-                advance_cursor(param, next, trail.as_ref(), before.with(seen), seen)
+            (Self::Offset { .. }, Position::Offset(at), Some(counting)) => {
+                at.advance(counting, seen).map(|went| step(went, Position::Offset))
             }
-            (Self::None | Self::Page { .. } | Self::Cursor { .. }, _) => {
-                Err(ListingError::ForeignState)
+            (Self::Cursor { param, next }, Position::Cursor(at), _) => {
+                let repeats = |_: &_| ListingError::CursorRepeats {
+                    param: param.clone(),
+                    next: next.clone(),
+                };
+                let went = at.advance(named::cursor(seen.next)?, seen, repeats)?;
+                Ok(step(went, Position::Cursor))
             }
+            (Self::NextUrl { .. }, Position::NextUrl(at), _) => {
+                let went = at.advance(Address::of(seen.next, seen)?, seen, Address::repeats)?;
+                Ok(step(went, Position::NextUrl))
+            }
+            (Self::Link, Position::Link(at), _) => {
+                let next = link::next(seen.headers, seen.url)
+                    .map_err(|source| ListingError::LinkMalformed { source })?;
+                let next = Address::of(next.as_deref(), seen)?;
+                Ok(step(at.advance(next, seen, Address::repeats)?, Position::Link))
+            }
+            _ => Err(ListingError::ForeignState),
         }
     }
 
-    /// What a 404 at this state means: the end after the first numbered page, else `None`, an error.
+    /// What a 404 at this state means: the end after the first page that is counted, else `None`, an error.
     pub fn not_found(&self, state: &State) -> Option<End> {
-        match (self, &state.0) {
-            (Self::Page { .. }, Position::Page { trail: Some(_), seen, .. }) => Some(seen.end()),
-            (Self::None | Self::Page { .. } | Self::Cursor { .. }, _) => None,
+        match (&state.0, self.counting()) {
+            (Position::Page(at) | Position::Offset(at), Some(_)) if !at.is_start() => {
+                Some(at.seen.end())
+            }
+            _ => None,
         }
     }
 }
 
-/// The end or the next page of a numbered listing.
-fn advance_page(
-    param: &str,
-    size: Option<u64>,
-    position: &Position,
-    seen: &Seen,
-) -> Result<Step, ListingError> {
-    let Position::Page { page, longest, first_was_short, trail, seen: before } = position else {
-        return Err(ListingError::ForeignState);
-    };
-    // The page after the end may state a total too, but none of its records are new.
-    let past_the_end = || Ok(Step::End(before.restated(seen).end()));
-    if seen.records == 0 {
-        return past_the_end();
-    }
-    match trail.as_ref().and_then(|trail| trail.meets(seen.digest)) {
-        None => {}
-        // The last page sent again is the end, once it cannot be that the API ignores the page's number.
-        Some(Met::Last { only: true }) if !first_was_short => {
-            return Err(ListingError::PageIgnored { param: param.to_owned() });
-        }
-        Some(Met::Last { .. }) => return past_the_end(),
-        Some(Met::Earlier) => return Err(ListingError::PagesRepeat { page: *page }),
-    }
-    let now = before.with(seen);
-    let reached = now.total.is_some_and(|total| now.records >= total);
-    // A first page shorter than asked proves nothing, servers cap sizes silently. Nor does a short page where the total
-    // stated says that there is more: a server may filter after it has cut the pages.
-    let ran_short = now.total.is_none() && trail.is_some() && seen.records < *longest;
-    if reached || ran_short {
-        return Ok(Step::End(now.end()));
-    }
-    let short_now = trail.is_none() && size.is_some_and(|size| seen.records < size);
-    Ok(Step::Next(State(Position::Page {
-        page: page.saturating_add(1),
-        longest: seen.records.max(*longest),
-        first_was_short: *first_was_short || short_now,
-        trail: Some(Trail::follow(trail.as_ref(), seen.digest)),
-        seen: now,
-    })))
-}
-
-/// The end or the next page of a listing that names its cursors.
-fn advance_cursor(
-    param: &str,
-    path: &FieldPath,
-    trail: Option<&Trail>,
-    now: Tally,
-    seen: &Seen,
-) -> Result<Step, ListingError> {
-    // An empty cursor would ask for the first page again.
-    let Some(cursor) = seen.next.as_ref().filter(|cursor| !cursor.is_empty()) else {
-        return Ok(Step::End(now.end()));
-    };
-    let digest = Digest::of(cursor.as_bytes());
-    if trail.is_some_and(|trail| trail.meets(digest).is_some()) {
-        return Err(ListingError::CursorRepeats { param: param.to_owned(), next: path.clone() });
-    }
-    Ok(Step::Next(State(Position::Cursor {
-        cursor: Some(cursor.clone()),
-        trail: Some(Trail::follow(trail, digest)),
-        seen: now,
-    })))
+/// The step that what a listing has come to, and where it goes on, amount to.
+fn step<P>((now, next): (Tally, Option<P>), position: impl FnOnce(P) -> Position) -> Step {
+    next.map_or_else(|| Step::End(now.end()), |next| Step::Next(State(position(next))))
 }
 
 impl Tally {
     /// Counts a page.
-    fn with(self, seen: &Seen) -> Self {
+    fn with(self, seen: &Seen<'_>) -> Self {
         let records = self.records.saturating_add(seen.records);
         Self { records, ..self.restated(seen) }
     }
 
     /// Keeps the total that a page states, without its records.
-    fn restated(self, seen: &Seen) -> Self {
+    fn restated(self, seen: &Seen<'_>) -> Self {
         Self { total: seen.total.or(self.total), ..self }
     }
 

@@ -5,7 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ExitStatus, fail, fail_app, print_error, print_progress, print_result, progress,
+    ExitStatus, console, fail, fail_app, print_error, print_result, progress,
     table::{Align, counted, table, thousands},
     usage,
 };
@@ -37,12 +37,13 @@ pub(super) async fn sync(
         reports = app.run_once(jobs, stop) => reports,
         never = tell_stop(stop) => match never {},
     };
+    console::clear_bars();
     let closed = app.close().await;
     let reports = match reports {
         Ok(reports) => reports,
         Err(error) => return fail_app(error),
     };
-    print_progress("");
+    console::print("");
     let printed = print_result(summary(&reports).trim_end());
     print_trouble(&reports);
     match (closed, printed) {
@@ -55,7 +56,7 @@ pub(super) async fn sync(
 /// Says why it does not end at once when it is told to.
 async fn tell_stop(stop: &CancellationToken) -> Infallible {
     stop.cancelled().await;
-    print_progress("stopping once the pages in hand are stored (a second signal stops at once)");
+    console::print("stopping once the pages in hand are stored (a second signal stops at once)");
     std::future::pending().await
 }
 

@@ -76,9 +76,10 @@ async fn count(
     rows: &RowCounts,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE _sync_endpoint_runs SET pages = pages + 1, requests = requests + ?, waited_ms = waited_ms + ?, rows_new = rows_new + ?, rows_changed = rows_changed + ?, \
+        "UPDATE _sync_endpoint_runs SET pages = pages + ?, requests = requests + ?, waited_ms = waited_ms + ?, rows_new = rows_new + ?, rows_changed = rows_changed + ?, \
          rows_unchanged = rows_unchanged + ?, rejected = rejected + ? WHERE run_id = ? AND endpoint = ?",
     )
+    .bind(signed(page.checkpoint.pages()))
     .bind(page.effort.requests())
     .bind(page.effort.waited_ms())
     .bind(signed(rows.new))
@@ -100,13 +101,14 @@ async fn checkpoint(
 ) -> Result<(), sqlx::Error> {
     let (state, finished_at) = match page.checkpoint {
         Checkpoint::Next(state) => (Some(state), None),
-        Checkpoint::Complete => (None, Some(now)),
+        Checkpoint::Complete | Checkpoint::PastTheEnd => (None, Some(now)),
     };
     sqlx::query(
-        "UPDATE _sync_checkpoints SET state = ?, finished_at = ?, pages = pages + 1, updated_at = ? WHERE sweep_id = ? AND slice = ?",
+        "UPDATE _sync_checkpoints SET state = ?, finished_at = ?, pages = pages + ?, updated_at = ? WHERE sweep_id = ? AND slice = ?",
     )
     .bind(state)
     .bind(finished_at)
+    .bind(signed(page.checkpoint.pages()))
     .bind(now)
     .bind(page.sweep.0)
     .bind(page.slice)

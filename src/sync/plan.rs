@@ -21,7 +21,12 @@ pub(super) fn fingerprint(endpoint: &EndpointSettings) -> String {
         Style::Page { page_param, size, first } => {
             json!({ "page_param": page_param, "size": size, "first": first })
         }
+        Style::Offset { offset_param, limit } => {
+            json!({ "offset_param": offset_param, "limit": limit })
+        }
         Style::Cursor { param, next } => json!({ "param": param, "next": next.to_string() }),
+        Style::NextUrl { next } => json!({ "next": next.to_string() }),
+        Style::Link => json!("link"),
     };
     json!({
         "path": endpoint.path,

@@ -62,6 +62,20 @@ pub enum Event<'a> {
     Finished(&'a EndpointReport),
 }
 
+impl Event<'_> {
+    /// The endpoint that it happens to.
+    pub fn endpoint(&self) -> &str {
+        match self {
+            Self::Resumed { endpoint, .. }
+            | Self::StartsOver { endpoint, .. }
+            | Self::PageStored { endpoint, .. }
+            | Self::Waiting { endpoint, .. }
+            | Self::Refused { endpoint, .. } => endpoint,
+            Self::Finished(report) => &report.endpoint,
+        }
+    }
+}
+
 /// Why an endpoint starts over.
 #[derive(Debug, thiserror::Error)]
 pub enum StartOver<'a> {
@@ -71,6 +85,11 @@ pub enum StartOver<'a> {
     /// The API refuses the next page of then.
     #[error("the API no longer takes the place where the last run has stopped ({0})")]
     Refused(&'a Problem),
+    /// The next page's URL is one of another origin than the base URL is now.
+    #[error(
+        "the place where the last run has stopped is not of the origin that `api.base_url` has now"
+    )]
+    Elsewhere,
     /// An older version of the program has noted the place in a form of its own.
     #[error("an older version has noted where the last run has stopped")]
     Unreadable,

@@ -71,9 +71,11 @@ impl Sweeper<'_> {
                 Swept::Complete => return Ok(()),
                 // Only the first page can be asked for again. What is asked for then is no checkpoint of an earlier run, so
                 // this happens once.
-                Swept::Stale(problem) => self.starts_over(
-                    problem.as_ref().map_or(StartOver::Unreadable, StartOver::Refused),
-                ),
+                Swept::Stale(stale) => self.starts_over(match &stale {
+                    Stale::Unreadable => StartOver::Unreadable,
+                    Stale::Elsewhere => StartOver::Elsewhere,
+                    Stale::Refused(problem) => StartOver::Refused(problem),
+                }),
             }
             self.shared.store.abandon_sweep(sweep.id).await?;
         }
@@ -81,8 +83,8 @@ impl Sweeper<'_> {
 
     async fn slices(&mut self, sweep: &Sweep) -> Result<Swept, Halt> {
         for slice in &sweep.slices {
-            if let Swept::Stale(problem) = self.slice(sweep.id, slice).await? {
-                return Ok(Swept::Stale(problem));
+            if let Swept::Stale(stale) = self.slice(sweep.id, slice).await? {
+                return Ok(Swept::Stale(stale));
             }
         }
         Ok(Swept::Complete)
@@ -120,7 +122,16 @@ impl Sweeper<'_> {
 /// How the pages of a sweep went.
 enum Swept {
     Complete,
-    /// The checkpoint of an earlier run is no longer of use: the server does not take it, or an older version of this
-    /// program has written it in a form of its own.
-    Stale(Option<Problem>),
+    /// The checkpoint of an earlier run is no longer of use.
+    Stale(Stale),
+}
+
+/// Why a checkpoint is no longer of use.
+enum Stale {
+    /// An older version of this program has written it in a form of its own.
+    Unreadable,
+    /// It names a URL of the origin that the base URL had then.
+    Elsewhere,
+    /// The server does not take it.
+    Refused(Problem),
 }

@@ -12,7 +12,8 @@ fn response(status: u16, headers: &[(HeaderName, &str)], body: &str) -> Response
         })
         .collect();
     let status = StatusCode::from_u16(status).expect("the test's status is valid");
-    Response { status, headers, body: body.as_bytes().to_vec() }
+    let url = Url::parse(ASKED).expect("the test's URL is valid");
+    Response { url, status, headers, body: body.as_bytes().to_vec() }
 }
 
 fn verdict(status: u16, headers: &[(HeaderName, &str)], body: &str) -> Verdict {

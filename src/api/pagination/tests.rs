@@ -1,47 +1,22 @@
-use proptest::prelude::*;
+use std::sync::LazyLock;
 
 use super::*;
 
-/// What a model API answers to a page after its last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PastTheEnd {
-    Empty,
-    NotFound,
-    LastAgain,
+mod leads;
+mod properties;
+
+/// The page that a response came from, where a test says nothing else.
+static HERE: LazyLock<Url> = LazyLock::new(|| url("https://api.example/v2/users?size=2"));
+
+static NO_HEADERS: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
+
+fn url(text: &str) -> Url {
+    text.parse().expect("the test's URL is valid")
 }
 
-/// A listing of the numbers below `records`, in pages of what is asked for but at most `cap`.
-#[derive(Clone, Copy, Debug)]
-struct Model {
-    records: u64,
-    cap: u64,
-    past_the_end: PastTheEnd,
-    states_total: bool,
-}
-
-impl Model {
-    /// The page of that index; `None` is a 404.
-    fn page(&self, index: u64, asked: Option<u64>) -> Option<Vec<u64>> {
-        let size = asked.unwrap_or(self.cap).min(self.cap);
-        let last = self.records.saturating_sub(1) / size;
-        let index = match self.past_the_end {
-            _ if index <= last => index,
-            PastTheEnd::Empty => return Some(Vec::new()),
-            PastTheEnd::NotFound => return None,
-            PastTheEnd::LastAgain => last,
-        };
-        Some((index * size..self.records.min((index + 1) * size)).collect())
-    }
-
-    fn seen(&self, records: &[u64]) -> Seen {
-        let text: Vec<u8> = records.iter().flat_map(|record| record.to_le_bytes()).collect();
-        Seen {
-            records: records.len() as u64,
-            total: self.states_total.then_some(self.records),
-            next: None,
-            digest: Digest::of(&text),
-        }
-    }
+fn seen<'r>(records: u64, total: Option<u64>, next: Option<&'r str>, content: &str) -> Seen<'r> {
+    let digest = Digest::of(content.as_bytes());
+    Seen { records, total, next, digest, url: &HERE, headers: &NO_HEADERS, base: &HERE }
 }
 
 fn page_style(size: Option<u64>, first: u64) -> Style {
@@ -49,99 +24,36 @@ fn page_style(size: Option<u64>, first: u64) -> Style {
     Style::Page { page_param: "page".into(), size, first }
 }
 
+fn offset_style(limit: Option<u64>) -> Style {
+    let limit = limit.map(|limit| ("limit".to_owned(), limit));
+    Style::Offset { offset_param: "offset".into(), limit }
+}
+
 fn cursor_style() -> Style {
     let next = "next".parse().expect("the test's path is valid");
     Style::Cursor { param: "after".into(), next }
+}
+
+fn next_url_style() -> Style {
+    Style::NextUrl { next: "next".parse().expect("the test's path is valid") }
+}
+
+fn params(style: &Style, state: &State) -> Vec<(String, String)> {
+    match style.request(state) {
+        Request::Params(params) => params,
+        Request::Url(url) => panic!("{url} is asked for"),
+    }
 }
 
 fn param(params: &[(String, String)], name: &str) -> Option<String> {
     params.iter().find(|(param, _)| param == name).map(|(_, value)| value.clone())
 }
 
-/// Goes through the model's listing as a sweep does, every checkpoint by way of its text.
-fn read(style: &Style, model: Model, first: u64) -> Result<(Vec<u64>, End, u64), ListingError> {
-    let mut state = style.start();
-    let mut records: Vec<u64> = Vec::new();
-    for requests in 1..=model.records + 3 {
-        let text = serde_json::to_string(&state).expect("a state is JSON");
-        state = serde_json::from_str(&text).expect("a state reads its own text");
-        let params = style.params(&state);
-        let number: u64 = param(&params, "page").expect("a page is asked").parse().expect("digits");
-        let asked = param(&params, "pageSize").map(|size| size.parse().expect("digits"));
-        let Some(page) = model.page(number - first, asked) else {
-            let end = style.not_found(&state).expect("a 404 comes only after the first page");
-            return Ok((records, end, requests));
-        };
-        let step = style.advance(&state, &model.seen(&page))?;
-        // An upsert: a page that is sent again adds nothing.
-        records.extend(page.iter().filter(|record| !records.contains(record)).collect::<Vec<_>>());
-        match step {
-            Step::Next(next) => state = next,
-            Step::End(end) => return Ok((records, end, requests)),
-        }
-    }
-    panic!("the listing does not end");
-}
-
-proptest! {
-    #[test]
-    fn a_page_listing_ends_with_every_record_seen_once(
-        records in 0_u64..120,
-        size in proptest::option::of(1_u64..40),
-        cap in 1_u64..40,
-        first in 0_u64..2,
-        states_total: bool,
-        past_the_end in prop_oneof![
-            Just(PastTheEnd::Empty), Just(PastTheEnd::NotFound), Just(PastTheEnd::LastAgain)
-        ],
-    ) {
-        let model = Model { records, cap, past_the_end, states_total };
-        let length = size.unwrap_or(cap).min(cap);
-        // One page that is as long as asked, and again: that may as well be an API that ignores the page's number.
-        let first_is_full = size.is_none_or(|size| records.min(length) >= size);
-        let ambiguous = past_the_end == PastTheEnd::LastAgain
-            && !states_total && first_is_full && records > 0 && records <= length;
-        match read(&page_style(size, first), model, first) {
-            Err(error) => {
-                prop_assert!(ambiguous, "{error}");
-                prop_assert_eq!(error, ListingError::PageIgnored { param: "page".into() });
-            }
-            Ok((seen, end, requests)) => {
-                prop_assert!(!ambiguous);
-                prop_assert_eq!(seen, (0..records).collect::<Vec<_>>());
-                prop_assert_eq!(end.records, records);
-                prop_assert_eq!(end.mismatch(), None);
-                let pages = records.div_ceil(length).max(1);
-                prop_assert!(requests <= pages + u64::from(!states_total), "{requests} requests");
-            }
-        }
-    }
-
-    #[test]
-    fn a_cursor_listing_passes_over_short_and_empty_pages(
-        pages in proptest::collection::vec(0_u64..5, 1..30),
-    ) {
-        let style = cursor_style();
-        let mut state = style.start();
-        let mut asked = Vec::new();
-        let mut end = None;
-        for (index, records) in pages.iter().enumerate() {
-            asked.push(param(&style.params(&state), "after"));
-            let next = (index + 1 < pages.len()).then(|| format!("c{}", index + 1));
-            // The total is met early: a cursor listing goes on all the same.
-            let seen = Seen { records: *records, total: Some(1), next, digest: Digest::of(b"") };
-            match style.advance(&state, &seen).expect("no cursor repeats") {
-                Step::Next(next) => state = next,
-                Step::End(at) => end = Some((index, at)),
-            }
-        }
-        let (index, end) = end.expect("the last page names no cursor");
-        prop_assert_eq!(index, pages.len() - 1);
-        prop_assert_eq!(end.records, pages.iter().sum::<u64>());
-        prop_assert_eq!(end.mismatch().is_some(), end.records != 1);
-        for (index, asked) in asked.iter().enumerate() {
-            prop_assert_eq!(asked.clone(), (index > 0).then(|| format!("c{index}")));
-        }
+/// The state after a step that was not the last.
+fn next(step: Result<Step, ListingError>) -> State {
+    match step {
+        Ok(Step::Next(state)) => state,
+        other => panic!("the listing does not go on: {other:?}"),
     }
 }
 
@@ -149,9 +61,7 @@ proptest! {
 fn play(style: &Style, pages: &[(u64, &str, Option<u64>)]) -> Result<(usize, End), ListingError> {
     let mut state = style.start();
     for (index, (records, content, total)) in pages.iter().enumerate() {
-        let digest = Digest::of(content.as_bytes());
-        let seen = Seen { records: *records, total: *total, next: None, digest };
-        match style.advance(&state, &seen)? {
+        match style.advance(&state, &seen(*records, *total, None, content))? {
             Step::Next(next) => state = next,
             Step::End(end) => return Ok((index + 1, end)),
         }
@@ -163,84 +73,126 @@ fn play(style: &Style, pages: &[(u64, &str, Option<u64>)]) -> Result<(usize, End
 fn the_style_none_is_one_page() {
     let (pages, end) = play(&Style::None, &[(3, "a", Some(5))]).expect("one page");
     assert_eq!((pages, end.mismatch()), (1, Some((3, 5))));
-    assert!(Style::None.params(&Style::None.start()).is_empty());
+    assert!(params(&Style::None, &Style::None.start()).is_empty());
 }
 
 #[test]
 fn a_second_page_that_repeats_a_full_first_one_is_an_error() {
-    let ignored = Err(ListingError::PageIgnored { param: "page".into() });
-    assert_eq!(play(&page_style(Some(2), 1), &[(2, "a", None), (2, "a", None)]), ignored);
-    assert_eq!(play(&page_style(Some(2), 1), &[(9, "a", None), (9, "a", None)]), ignored);
-    assert_eq!(play(&page_style(None, 1), &[(2, "a", None), (2, "a", None)]), ignored);
-    assert_eq!(play(&page_style(Some(2), 1), &[(2, "a", Some(4)), (2, "a", Some(4))]), ignored);
-}
-
-#[test]
-fn a_first_page_shorter_than_asked_proves_nothing() {
-    let style = page_style(Some(200), 1);
-    let capped = [(100, "a", None), (100, "b", None), (40, "c", None)];
-    assert_eq!(play(&style, &capped), Ok((3, End { records: 240, total: None })));
-    let again = [(100, "a", None), (100, "a", None)];
-    assert_eq!(play(&style, &again), Ok((2, End { records: 100, total: None })));
-}
-
-#[test]
-fn a_short_page_is_not_the_end_while_the_total_says_there_is_more() {
-    let style = page_style(Some(10), 1);
-    let filtered = [(10, "a", Some(28)), (8, "b", Some(28)), (10, "c", Some(28))];
-    assert_eq!(play(&style, &filtered), Ok((3, End { records: 28, total: Some(28) })));
-    let moved = [(10, "a", Some(28)), (8, "b", Some(28)), (0, "", Some(27))];
-    let (pages, end) = play(&style, &moved).expect("an empty page is the end");
-    assert_eq!((pages, end.mismatch()), (3, Some((18, 27))));
-}
-
-#[test]
-fn a_listing_that_starts_over_is_an_error() {
-    let pages = [(2, "a", None), (2, "b", None), (2, "c", None), (2, "a", None)];
-    let error = play(&page_style(Some(2), 0), &pages);
-    assert_eq!(error, Err(ListingError::PagesRepeat { page: 3 }));
-}
-
-#[test]
-fn a_404_is_the_end_only_after_the_first_page() {
-    let style = page_style(Some(2), 1);
-    assert_eq!(style.not_found(&style.start()), None);
-    let seen = Seen { records: 2, total: Some(9), next: None, digest: Digest::of(b"a") };
-    let Ok(Step::Next(state)) = style.advance(&style.start(), &seen) else {
-        panic!("a full first page is not the end");
-    };
-    assert_eq!(style.not_found(&state), Some(End { records: 2, total: Some(9) }));
-    assert_eq!((style.start().records(), state.records()), (0, 2));
-    assert_eq!(cursor_style().not_found(&cursor_style().start()), None);
-}
-
-#[test]
-fn a_cursor_met_before_is_an_error() {
-    let style = cursor_style();
-    let mut state = style.start();
-    for (cursor, repeats) in [("a", false), ("b", false), ("c", false), ("a", true), ("c", true)] {
-        let next = Some(cursor.to_owned());
-        let seen = Seen { records: 1, total: None, next, digest: Digest::of(b"") };
-        match style.advance(&state, &seen) {
-            Ok(Step::Next(next)) if !repeats => state = next,
-            Err(ListingError::CursorRepeats { .. }) if repeats => {}
-            other => panic!("{cursor}: {other:?}"),
+    let by_page = ListingError::PageIgnored { param: "page".into() };
+    let by_offset = ListingError::OffsetIgnored { param: "offset".into() };
+    for (style, error) in [
+        (page_style(Some(2), 1), &by_page),
+        (page_style(None, 1), &by_page),
+        (offset_style(Some(2)), &by_offset),
+        (offset_style(None), &by_offset),
+    ] {
+        for (records, total) in [(2, None), (9, None), (2, Some(4))] {
+            let twice = [(records, "a", total), (records, "a", total)];
+            assert_eq!(play(&style, &twice), Err(error.clone()), "{style:?} {twice:?}");
         }
     }
 }
 
 #[test]
-fn an_empty_cursor_is_none() {
-    let style = cursor_style();
-    let seen = Seen { records: 1, total: None, next: Some(String::new()), digest: Digest::of(b"") };
-    let end = End { records: 1, total: None };
-    assert_eq!(style.advance(&style.start(), &seen), Ok(Step::End(end)));
+fn a_first_page_shorter_than_asked_proves_nothing() {
+    for style in [page_style(Some(200), 1), offset_style(Some(200))] {
+        let capped = [(100, "a", None), (100, "b", None), (40, "c", None)];
+        assert_eq!(play(&style, &capped), Ok((3, End { records: 240, total: None })));
+        let again = [(100, "a", None), (100, "a", None)];
+        assert_eq!(play(&style, &again), Ok((2, End { records: 100, total: None })));
+    }
+}
+
+#[test]
+fn an_offset_counts_the_records_that_came_and_not_those_asked_for() {
+    let style = offset_style(Some(200));
+    let mut state = style.start();
+    for (offset, records, content) in [("0", 100, "a"), ("100", 100, "b"), ("200", 130, "c")] {
+        let asked = params(&style, &state);
+        assert_eq!(asked, [("offset".into(), offset.into()), ("limit".into(), "200".into())]);
+        state = next(style.advance(&state, &seen(records, None, None, content)));
+    }
+    assert_eq!(param(&params(&style, &state), "offset").as_deref(), Some("330"));
+    let unsized_one = offset_style(None);
+    assert_eq!(params(&unsized_one, &unsized_one.start()), [("offset".into(), "0".into())]);
+}
+
+#[test]
+fn a_short_page_is_not_the_end_while_the_total_says_there_is_more() {
+    for (style, last) in [(page_style(Some(10), 1), 3), (offset_style(Some(10)), 4)] {
+        let filtered =
+            [(10, "a", Some(28)), (8, "b", Some(28)), (10, "c", Some(28)), (0, "", Some(28))];
+        assert_eq!(play(&style, &filtered), Ok((last, End { records: 28, total: Some(28) })));
+        let moved = [(10, "a", Some(28)), (8, "b", Some(28)), (0, "", Some(27))];
+        let (pages, end) = play(&style, &moved).expect("an empty page is the end");
+        assert_eq!((pages, end.mismatch()), (3, Some((18, 27))));
+    }
+}
+
+#[test]
+fn records_that_come_twice_do_not_make_up_the_total_of_an_offset_listing() {
+    // Thirty records, two of the first twenty are filtered out, and offsets count them all the same.
+    for cut in [[8, 10, 10, 2, 0], [10, 8, 10, 2, 0]] {
+        let content = ["a", "b", "c", "d", ""];
+        let pages: Vec<_> = cut.iter().zip(content).map(|(cut, of)| (*cut, of, Some(28))).collect();
+        let (read, end) = play(&offset_style(Some(10)), &pages).expect("nothing repeats");
+        assert_eq!((read, end.mismatch()), (5, Some((30, 28))), "{cut:?}");
+    }
+}
+
+#[test]
+fn a_listing_that_starts_over_is_an_error() {
+    for style in [page_style(Some(2), 0), offset_style(Some(2))] {
+        let pages = [(2, "a", None), (2, "b", None), (2, "c", None), (2, "a", None)];
+        assert_eq!(play(&style, &pages), Err(ListingError::PagesRepeat));
+    }
+}
+
+#[test]
+fn a_404_is_the_end_only_after_a_first_page_that_is_counted() {
+    for style in [page_style(Some(2), 1), offset_style(Some(2))] {
+        assert_eq!(style.not_found(&style.start()), None);
+        let state = next(style.advance(&style.start(), &seen(2, Some(9), None, "a")));
+        assert_eq!(style.not_found(&state), Some(End { records: 2, total: Some(9) }));
+        assert_eq!((style.start().records(), state.records()), (0, 2));
+    }
+    for style in [cursor_style(), next_url_style()] {
+        let state = next(style.advance(&style.start(), &seen(2, Some(9), Some("b"), "a")));
+        assert_eq!(style.not_found(&state), None);
+        assert_eq!(state.records(), 2);
+    }
 }
 
 #[test]
 fn a_state_of_another_style_is_refused() {
-    let seen = Seen { records: 1, total: None, next: None, digest: Digest::of(b"") };
-    let state = cursor_style().start();
-    assert_eq!(page_style(None, 1).advance(&state, &seen), Err(ListingError::ForeignState));
-    assert!(page_style(None, 1).params(&state).is_empty());
+    let styles = [
+        Style::None,
+        page_style(None, 1),
+        offset_style(None),
+        cursor_style(),
+        next_url_style(),
+        Style::Link,
+    ];
+    for style in &styles {
+        for other in styles.iter().filter(|other| *other != style) {
+            let stepped = style.advance(&other.start(), &seen(1, None, None, ""));
+            assert_eq!(stepped, Err(ListingError::ForeignState), "{style:?} at {other:?}");
+        }
+    }
+}
+
+#[test]
+fn checkpoints_of_the_version_before_are_still_read() {
+    let trail = r#"{"first":"0000000000000000000000000000000a","last":"0000000000000000000000000000000b","mark":"0000000000000000000000000000000a","stretch":2,"steps":1}"#;
+    let read = |text: &str| serde_json::from_str(text).expect("it is still read");
+    let page = read(&format!(
+        r#"{{"style":"page","page":3,"longest":10,"first_was_short":false,"trail":{trail},"seen":{{"records":20,"total":35}}}}"#
+    ));
+    assert_eq!(params(&page_style(None, 1), &page), [("page".into(), "3".into())]);
+    let cursor = read(&format!(
+        r#"{{"style":"cursor","cursor":"c2","trail":{trail},"seen":{{"records":20,"total":null}}}}"#
+    ));
+    assert_eq!(params(&cursor_style(), &cursor), [("after".into(), "c2".into())]);
+    assert_eq!(read(r#"{"style":"none"}"#), Style::None.start());
+    assert!(serde_json::from_str::<State>(r#"{"style":"none","page":1}"#).is_err());
 }

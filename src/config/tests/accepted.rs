@@ -132,6 +132,33 @@ endpoints = ["b", "a"]
 }
 
 #[test]
+fn every_style_of_paging_is_read() -> Result<(), Errors> {
+    let limit = |param: &str| Some((param.to_owned(), 50));
+    for (written, style) in [
+        ("style = 'none'", Style::None),
+        ("style = 'offset'", Style::Offset { offset_param: "offset".into(), limit: None }),
+        (
+            "style = 'offset', limit = 50",
+            Style::Offset { offset_param: "offset".into(), limit: limit("limit") },
+        ),
+        (
+            "style = 'offset', offset_param = 'skip', limit_param = 'top', limit = 50",
+            Style::Offset { offset_param: "skip".into(), limit: limit("top") },
+        ),
+        (
+            "style = 'next-url', next = '@odata.nextLink'",
+            Style::NextUrl { next: field("@odata.nextLink") },
+        ),
+        ("style = 'link'", Style::Link),
+    ] {
+        let paged = format!("key = [\"id\"]\npagination = {{ {written} }}");
+        let config = load(&changed("key = [\"id\"]", &paged), &[])?;
+        assert_eq!(config.sync.endpoints.first().map(|users| &users.pagination), Some(&style));
+    }
+    Ok(())
+}
+
+#[test]
 fn the_environment_changes_keys_and_members_by_name() -> Result<(), Errors> {
     let text = format!(
         "{LEAST}{}",

@@ -44,15 +44,28 @@ fn a_wrong_line_of_an_endpoint_is_refused() {
         ("pagination = 'page'", "users.pagination` must be a table", "such as pagination = {"),
         ("pagination = { size = 5 }", "`endpoint.users.pagination.style` is missing", "\"page\""),
         ("pagination = { style = 'pages' }", "must be one of none, page, offset", "mean `page`?"),
-        ("pagination = { style = 'offset', limit = 5 }", "style` `offset` is not supported yet", {
-            "this version carries out `none`, `page` and `cursor`"
+        ("pagination = { style = 'link', next = 'x' }", "and this endpoint's is `link`", "choose"),
+        ("pagination = { style = 'next-url' }", "pagination.next` is missing", "\"nextLink\""),
+        (
+            "pagination = { style = 'next-url', next = 'x', param = 'y' }",
+            "belongs to the style `cursor`, and this endpoint's is `next-url`",
+            { "choose that style" },
+        ),
+        (
+            "pagination = { style = 'next-url', next = 'x', limit = 5 }",
+            "belongs to the style `offset`",
+            { "a fixed size can be given in the endpoint's `params`" },
+        ),
+        ("pagination = { style = 'offset', limit = 0 }", "must be a whole number from 1", "choose"),
+        ("pagination = { style = 'offset', first = 1 }", "belongs to the style `page`", "choose"),
+        ("pagination = { style = 'offset', limit_param = 'x' }", "says nothing without `limit`", {
+            "add limit = 200"
         }),
         (
-            "pagination = { style = 'next-url', next = 'x' }",
-            "style` `next-url` is not supported",
-            { "this version carries out" },
+            "pagination = { style = 'offset', offset_param = 'limit', limit = 1 }",
+            "limit_param` is the parameter of the offset too",
+            { "name two parameters" },
         ),
-        ("pagination = { style = 'link' }", "style` `link` is not supported yet", "carries out"),
         (
             "pagination = { style = 'none', next = 'x' }",
             "belongs to the style `cursor` or `next-url`",

@@ -53,7 +53,7 @@ fn the_same_settings_have_the_same_fingerprint() {
 #[test]
 fn what_is_asked_and_what_is_stored_of_it_are_told_apart_by_name() {
     type Change = fn(&mut EndpointSettings);
-    let changes: [(&str, Change); 11] = [
+    let changes: [(&str, Change); 14] = [
         ("path", |settings| settings.path.push('s')),
         ("params", |settings| settings.params.clear()),
         ("params", |settings| settings.params.push(("a".into(), "b".into()))),
@@ -65,6 +65,15 @@ fn what_is_asked_and_what_is_stored_of_it_are_told_apart_by_name() {
         ("pagination", |settings| {
             settings.pagination = Style::Cursor { param: "after".into(), next: path("next") };
         }),
+        ("pagination", |settings| {
+            let offset_param = "page".into();
+            settings.pagination =
+                Style::Offset { offset_param, limit: Some(("pageSize".into(), 200)) };
+        }),
+        ("pagination", |settings| {
+            settings.pagination = Style::NextUrl { next: path("next") };
+        }),
+        ("pagination", |settings| settings.pagination = Style::Link),
         ("key", |settings| settings.transforms.key.push(path("day"))),
         ("exclude", |settings| settings.transforms.exclude.clear()),
         ("json", |settings| settings.transforms.json.clear()),

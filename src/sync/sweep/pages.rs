@@ -2,11 +2,11 @@
 
 use serde_json::value::RawValue;
 
-use super::{Sweeper, Swept};
+use super::{Stale, Sweeper, Swept};
 use crate::{
     api::{
         page::{self, PageError},
-        pagination::{Seen, State, Step, Style},
+        pagination::{Request, Seen, State, Step},
         response::Response,
     },
     store::{Checkpoint, Effort, Page, RejectedRecord, RowCounts, Slice, SweepId},
@@ -44,8 +44,11 @@ impl Sweeper<'_> {
         let stored = slice.state.as_deref().map(serde_json::from_str);
         let resumed = stored.is_some();
         let Ok(state) = stored.unwrap_or_else(|| Ok(style.start())) else {
-            return Ok(Swept::Stale(None));
+            return Ok(Swept::Stale(Stale::Unreadable));
         };
+        if !state.is_of(self.shared.client.base_url()) {
+            return Ok(Swept::Stale(Stale::Elsewhere));
+        }
         let mut place = Place { sweep, slice: slice.number, state, page: slice.pages + 1, resumed };
         self.requester.next_page(place.page);
         loop {
@@ -78,12 +81,12 @@ impl Sweeper<'_> {
             Answer::Page(_) => unreachable!("a page is read, not judged"),
         };
         if let Some(end) = end {
-            self.commit(place, &[], Checkpoint::Complete).await?;
+            self.commit(place, &[], Checkpoint::PastTheEnd).await?;
             self.progress.mismatch = end.mismatch();
             return Ok(Swept::Complete);
         }
         if place.resumed {
-            Ok(Swept::Stale(Some(problem)))
+            Ok(Swept::Stale(Stale::Refused(problem)))
         } else {
             Err(EndpointError::Http { page: place.page, problem }.into())
         }
@@ -98,9 +101,15 @@ impl Sweeper<'_> {
                 return Ok(Read::Again);
             }
         };
-        let digest = page.digest();
-        let seen =
-            Seen { records: page.records.len() as u64, total: page.total, next: page.next, digest };
+        let seen = Seen {
+            records: page.records.len() as u64,
+            total: page.total,
+            next: page.next.as_deref(),
+            digest: page.digest(),
+            url: &response.url,
+            headers: &response.headers,
+            base: self.shared.client.base_url(),
+        };
         match self.endpoint.pagination.advance(&place.state, &seen) {
             Ok(Step::Next(state)) => {
                 let checkpoint =
@@ -116,15 +125,19 @@ impl Sweeper<'_> {
                 Ok(Read::End)
             }
             Err(source) => {
-                // The same page again would end the same way: the next run begins at the first.
-                self.shared.store.abandon_sweep(place.sweep).await?;
+                if source.starts_over() {
+                    self.shared.store.abandon_sweep(place.sweep).await?;
+                }
                 Err(EndpointError::Listing { page: place.page, source }.into())
             }
         }
     }
 
     fn url(&self, state: &State) -> url::Url {
-        let paging = self.endpoint.pagination.params(state);
+        let paging = match self.endpoint.pagination.request(state) {
+            Request::Params(paging) => paging,
+            Request::Url(url) => return url,
+        };
         let fixed = self
             .endpoint
             .params
@@ -135,10 +148,7 @@ impl Sweeper<'_> {
     }
 
     fn parse<'b>(&self, body: &'b [u8]) -> Result<page::Page<'b>, PageError> {
-        let next = match &self.endpoint.pagination {
-            Style::Cursor { next, .. } => Some(next),
-            Style::None | Style::Page { .. } => None,
-        };
+        let next = self.endpoint.pagination.next();
         page::parse(body, self.endpoint.records.as_ref(), self.endpoint.total.as_ref(), next)
     }
 
@@ -162,6 +172,7 @@ impl Sweeper<'_> {
         let effort = self.requester.take_effort();
         self.progress.effort += effort;
         self.progress.unaccounted += effort;
+        let pages = checkpoint.pages();
         let page = Page {
             run: self.run,
             endpoint: &self.endpoint.name,
@@ -175,7 +186,7 @@ impl Sweeper<'_> {
         };
         let rows = self.shared.store.commit_page(&page).await?;
         self.progress.unaccounted = Effort::default();
-        self.progress.pages += 1;
+        self.progress.pages += pages;
         self.progress.rejected += rejects.len() as u64;
         self.progress.rows += rows;
         if rows.conflicting > 0 {

@@ -7,6 +7,7 @@ const SECRET: &str = "s3cret";
 
 fn answer(status: u16, headers: &[(header::HeaderName, &'static str)], body: &str) -> Response {
     Response {
+        url: "https://login.example/token".parse().expect("the test's URL is valid"),
         status: StatusCode::from_u16(status).expect("the test's status is valid"),
         headers: headers
             .iter()

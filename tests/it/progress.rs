@@ -1,0 +1,141 @@
+//! What a run shows while it works: bars on a terminal, plain lines in a file.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Read,
+    process::Stdio,
+    thread::{self, JoinHandle},
+};
+
+use rustix::{
+    fs::{Mode, OFlags},
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+    termios::{Winsize, tcsetwinsize},
+};
+
+use crate::{
+    listing::{endpoint, page},
+    support::{Answer, Api, Sandbox},
+};
+
+/// A terminal of 80 columns, and what was written to it.
+struct Terminal {
+    screen: File,
+    written: JoinHandle<String>,
+}
+
+impl Terminal {
+    fn open() -> Self {
+        let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("Linux has ptys");
+        grantpt(&keyboard).expect("the pty is ours");
+        unlockpt(&keyboard).expect("the pty is ours");
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&keyboard, size).expect("a pty has a size");
+        let name = ptsname(&keyboard, Vec::new()).expect("a pty has a name");
+        let screen = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
+        let written = thread::spawn(move || {
+            let (mut keyboard, mut written, mut bytes) =
+                (File::from(keyboard), Vec::new(), [0; 4096]);
+            // Reading fails once the last to write has closed it.
+            while let Ok(count @ 1..) = keyboard.read(&mut bytes) {
+                written.extend(bytes.iter().take(count));
+            }
+            String::from_utf8_lossy(&written).into_owned()
+        });
+        Self { screen: screen.expect("a pty can be opened").into(), written }
+    }
+
+    /// Runs all jobs with stderr on this terminal: what it showed, and what stdout got.
+    #[track_caller]
+    fn run(self, sandbox: &Sandbox) -> (String, String) {
+        let output = sandbox
+            .command(&["--run-now"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(self.screen)
+            .output()
+            .expect("the binary starts");
+        let shown = self.written.join().expect("the terminal is read to its end");
+        assert_eq!(output.status.code(), Some(0), "{shown}");
+        (shown, String::from_utf8(output.stdout).expect("the summary is UTF-8"))
+    }
+}
+
+/// Three pages of users, who state no total, and three of rooms, of which the second has to be asked for twice.
+fn served() -> (Api, Sandbox) {
+    let refused = std::sync::atomic::AtomicBool::new(false);
+    let api = Api::serve(move |asked| {
+        let first = |flag: &std::sync::atomic::AtomicBool| {
+            !flag.swap(true, std::sync::atomic::Ordering::SeqCst)
+        };
+        if asked.path == "/rooms" && asked.number("page") == 2 && first(&refused) {
+            return Answer::status(429, "").with("retry-after", "1");
+        }
+        page(asked, 3)
+    });
+    let endpoints = endpoint("users", "/users", "") + &endpoint("rooms", "/rooms", "");
+    let mut sandbox = Sandbox::with_api(&api.url(), &endpoints);
+    sandbox.set("TERM", "xterm-256color");
+    (api, sandbox)
+}
+
+#[test]
+fn a_terminal_shows_a_bar_an_endpoint_and_what_it_waits_for() {
+    let (_api, sandbox) = served();
+    let (shown, summary) = Terminal::open().run(&sandbox);
+    for part in [
+        "users",
+        "rooms",
+        "page 1",
+        "waits 2 s (as the API asks)",
+        "waits 1 s (as the API asks)",
+        "ok",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown:?}");
+    }
+    assert!(!shown.contains("page 1:"), "a plain line beside the bars: {shown:?}");
+    // The last thing written takes the bars away: the summary says how it went.
+    let cleared = shown.rfind("\u{1b}[2K").expect("the bars are taken off");
+    let left = shown.get(cleared..).expect("it was found there");
+    assert!(!left.contains("users"), "{left:?}");
+    assert!(summary.contains("users     ok"), "{summary}");
+}
+
+#[test]
+fn a_log_line_stays_whole_above_the_bars() {
+    let (_api, mut sandbox) = served();
+    sandbox.set("RUST_LOG", "debug");
+    sandbox.set("NO_COLOR", "1");
+    let (shown, _) = Terminal::open().run(&sandbox);
+    let logged: Vec<&str> = shown.split("\r\n").filter(|line| line.contains(" DEBUG ")).collect();
+    assert!(!logged.is_empty(), "{shown:?}");
+    for line in logged {
+        // What comes before it are the bars, taken off by the last escape sequence.
+        let line = line.rsplit_once('\u{1b}').map_or(line, |(_, rest)| rest);
+        let line = line.trim_start_matches(|c| c != 'A' && c != 'K').trim_start_matches(['A', 'K']);
+        assert_eq!(line.find(" DEBUG "), Some("2026-01-01T00:00:00.000000Z".len()), "{line:?}");
+        assert!(!line.contains("page 1  "), "a bar in a log line: {line:?}");
+    }
+}
+
+#[test]
+fn a_terminal_that_cannot_move_its_cursor_gets_plain_lines() {
+    let (_api, mut sandbox) = served();
+    sandbox.set("TERM", "dumb");
+    let (shown, _) = Terminal::open().run(&sandbox);
+    assert!(shown.contains("users  page 1: "), "{shown:?}");
+    assert!(!shown.contains('\u{1b}'), "{shown:?}");
+}
+
+#[test]
+fn a_file_gets_plain_lines_and_never_a_bar() {
+    let (_api, sandbox) = served();
+    let file = sandbox.path().join("log");
+    let log = OpenOptions::new().create_new(true).write(true).open(&file).expect("a new file");
+    let status = sandbox.command(&["--run-now"]).stdout(Stdio::null()).stderr(log).status();
+    assert!(status.expect("the binary starts").success());
+    let text = std::fs::read_to_string(&file).expect("the log is UTF-8");
+    assert!(text.contains("users  page 1: "), "{text}");
+    assert!(text.contains("waiting 2 s for rooms: the API has asked for a pause"), "{text}");
+    assert!(!text.contains(['\u{1b}', '\r', '━']), "{text:?}");
+}
