@@ -102,7 +102,8 @@ class Client:
             wait_for(what, stored_enough)
             process.kill()
             usage = wait_for(f"the {run} run to end", process.ended)
-        expect(process.status == -signal.SIGKILL, f"the {run} run ended with status {process.status} before it was killed")
+        killed = process.status == -signal.SIGKILL
+        expect(killed, f"the {run} run ended with status {process.status} before it was killed")
         return usage
 
     @contextlib.contextmanager

@@ -57,7 +57,7 @@ def value_differences(copy, table):
             found.append(f"{key}: marked as deleted at {deleted_at}")
         compared += len(got)
         for name, value, copied in zip(table.columns, wanted, got, strict=True):
-            # SQLite's storage classes are Python's types: NULL, INTEGER, REAL, TEXT, and bytes, which the source has not.
+            # SQLite's storage classes are Python's types: NULL, INTEGER, REAL, TEXT, and bytes for a BLOB.
             if type(copied) is not type(value) or copied != value:
                 found.append(f"{key}: {name} is {copied!r}, not {value!r}")
     (rows,) = copy.execute(f"SELECT count(*) FROM {table.name}").fetchone()
@@ -108,4 +108,5 @@ def journal(path):
 
 def size_of(path):
     """The bytes of a database, its write-ahead log included."""
-    return sum(part.stat().st_size for part in path.parent.glob(f"{path.name}*") if part.name in (path.name, f"{path.name}-wal"))
+    parts = (path, path.with_name(f"{path.name}-wal"))
+    return sum(part.stat().st_size for part in parts if part.exists())

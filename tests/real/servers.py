@@ -28,9 +28,9 @@ SCOPE = "https://api.mapiq.com/public/.default"
 TOKEN_PATH = "/oauth2/token"
 # Shorter than a run, so that each run has to renew its token.
 TOKEN_SECONDS = 2
-# What the client is told. nginx holds it as a leaky bucket: room for REQUESTS, drained at the steady rate. Whoever keeps
-# to REQUESTS in any window of PER_SECONDS never overflows it; whoever asks for one more does after some windows, unless
-# slow answers give the bucket the time to drain: `Service.busiest` is the check that forgives nothing.
+# What the client is told. nginx holds it as a leaky bucket: room for REQUESTS, drained at the steady rate. Whoever
+# keeps to REQUESTS in any window of PER_SECONDS never overflows it; whoever asks for one more does after some windows,
+# unless slow answers give the bucket the time to drain: `Service.busiest` is the check that forgives nothing.
 # The rate has to be one that nginx can hold. It cuts rates to thousandths of a request a second, so that its "20r/m" is
 # 19.98 a minute, and the second twenty of a client that waits for its minute meets a 429.
 REQUESTS = 9
@@ -112,7 +112,7 @@ class Service:
         return counts
 
     def busiest(self, path):
-        """The most requests that arrived in any window of the limit's length: stricter than the bucket, which drains."""
+        """The most requests that arrived in any window of the limit's length; the bucket, which drains, allows more."""
         arrivals = sorted(arrived for other, _, arrived in self.answered() if other == path)
         return max(
             (bisect.bisect_left(arrivals, start + PER_SECONDS * 1000) - i for i, start in enumerate(arrivals)),
