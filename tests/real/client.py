@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import json
 import os
+import pathlib
+import re
 import signal
 import subprocess
 
@@ -128,23 +130,30 @@ class Client:
 
 
 class Process:
-    """A child, awaited by `wait4`: nothing else tells the peak memory of one child."""
+    """A child, awaited by `wait4`, which tells the processor time of this one alone."""
 
     def __init__(self, pid, log_path):
         self._pid = pid
         self._log_path = log_path
+        self._peak_bytes = 0
         self._usage = None
         self.status = None
 
     def ended(self):
         """What the process took, once it has ended."""
         if self._usage is None:
+            self._note_peak()
             pid, status, usage = os.wait4(self._pid, os.WNOHANG)
             if pid:
                 self.status = os.waitstatus_to_exitcode(status)
-                # Linux counts `ru_maxrss` in KiB.
-                self._usage = Usage(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+                self._usage = Usage(usage.ru_utime + usage.ru_stime, self._peak_bytes)
         return self._usage
+
+    def _note_peak(self):
+        """Asks the kernel for the peak so far; `ru_maxrss` would start at that of this script, its parent."""
+        peak = re.search(r"^VmHWM:\s*(\d+) kB$", pathlib.Path(f"/proc/{self._pid}/status").read_text(), re.MULTILINE)
+        if peak:  # not of one that has ended
+            self._peak_bytes = int(peak[1]) * 1024
 
     def kill(self):
         if not self.ended():
