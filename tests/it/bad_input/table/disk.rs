@@ -1,4 +1,4 @@
-//! Disks that are full: a file system of a bounded size, mounted where only the binary sees it.
+//! Databases that cannot be written to any more. A full disk is a file system of a bounded size, mounted where only the binary sees it.
 
 use std::{
     fs,
@@ -155,6 +155,23 @@ pub(super) const CASES: &[Case] = &[
         stored: 0,
         resumes: false,
         ..FULL_DISK
+    },
+    Case {
+        name: "a database that is deleted while it is in use",
+        answer: |asked, folder| {
+            is_second(asked).then(|| {
+                fs::remove_file(folder.join("mapiq.db")).expect("the database is there");
+                super::users(asked)
+            })
+        },
+        status: 74,
+        told: &[
+            "\nerror: users failed: cannot use the database: the database `mapiq.db` was deleted, moved or replaced while it was in use",
+        ],
+        // It is gone with all that it had: the next run makes a new one.
+        result: None,
+        resumes: false,
+        ..SECOND_PAGE
     },
     Case {
         name: "a file that may not grow",
