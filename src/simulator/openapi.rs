@@ -7,8 +7,13 @@ use super::{
     settings::{Settings, Style},
 };
 
-/// The definition of a server that takes any style: everything that it can answer.
-const DEFINITION: &str = include_str!("openapi.json");
+/// The definition of a server that takes any style, in parts: everything that it can answer.
+const DEFINITION: [&str; 4] = [
+    include_str!("openapi/service.json"),
+    include_str!("openapi/paths.json"),
+    include_str!("openapi/records.json"),
+    include_str!("openapi/pages.json"),
+];
 
 /// The definition of a server with these settings: of a listing with one style, only what belongs to that.
 pub(crate) fn of(settings: &Settings) -> Value {
@@ -23,7 +28,23 @@ pub(crate) fn of(settings: &Settings) -> Value {
 }
 
 fn whole() -> Value {
-    serde_json::from_str(DEFINITION).expect("a test reads it")
+    let mut whole = Value::Null;
+    for part in DEFINITION {
+        merge(&mut whole, serde_json::from_str(part).expect("a test reads it"));
+    }
+    whole
+}
+
+/// Adds the members of an object to another's, of objects within them likewise.
+fn merge(into: &mut Value, part: Value) {
+    match (into, part) {
+        (Value::Object(into), Value::Object(part)) => {
+            for (name, value) in part {
+                merge(into.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (into, part) => *into = part,
+    }
 }
 
 /// How the names of a style's schemas end, and which parameters are about its pages. A style that is any has them all.
