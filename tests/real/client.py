@@ -114,7 +114,7 @@ class Client:
         credentials = {"MAPIQ_CLIENT_ID": servers.CLIENT_ID, "MAPIQ_CLIENT_SECRET": servers.CLIENT_SECRET}
         with open(log_path, "wb") as log:
             process = subprocess.Popen(
-                [self._binary, "--config", "config.toml", "--run-now"],
+                servers.ended_with_this([self._binary, "--config", "config.toml", "--run-now"]),
                 cwd=self._work,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

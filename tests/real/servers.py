@@ -168,10 +168,13 @@ def server(name, command, work, ready):
     """Runs a server until the caller is done; yields its address: from its output by a pattern, or from a function."""
     log_path = work / f"{name}.log"
     with open(log_path, "wb") as log:
-        # Whatever becomes of this script, no server outlives it.
-        command = ["setpriv", "--pdeathsig", "KILL", *command]
         process = subprocess.Popen(
-            command, cwd=work, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_environment()
+            ended_with_this(command),
+            cwd=work,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=clean_environment(),
         )
 
     def address():
@@ -186,6 +189,11 @@ def server(name, command, work, ready):
     finally:
         process.kill()
         process.wait()
+
+
+def ended_with_this(command):
+    """The command so that, whatever becomes of this script, its process does not outlive it."""
+    return ["setpriv", "--pdeathsig", "KILL", *command]
 
 
 def clean_environment():
