@@ -4,11 +4,13 @@ mod pages;
 mod privacy;
 mod windows;
 
+use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     EndpointSettings, Event, StartOver,
     attempt::{Halt, Requester},
+    error::EndpointError,
     plan::{self, Occasion},
     shared::Shared,
 };
@@ -17,6 +19,9 @@ use crate::{
     rows::Flattener,
     store::{Effort, Origin, RowCounts, RunId, Sweep},
 };
+
+/// How long a sweep stays at a place that fails before it is given up: longer than outages last, and most cursors live.
+const AGED: TimeDelta = TimeDelta::days(1);
 
 /// What a sweep has done in this run so far; it stays true however the sweep ends.
 #[derive(Debug, Default)]
@@ -100,6 +105,7 @@ impl Sweeper<'_> {
                     Stale::Unreadable => StartOver::Unreadable,
                     Stale::Elsewhere => StartOver::Elsewhere,
                     Stale::Refused(problem) => StartOver::Refused(problem),
+                    Stale::Fails(error) => StartOver::Fails(error),
                 }),
             }
             self.shared.store.abandon_sweep(sweep.id).await?;
@@ -108,9 +114,20 @@ impl Sweeper<'_> {
 
     /// Reads what is left of a sweep; a slice that the API refuses as too wide is cut, and those after it too.
     async fn slices(&mut self, sweep: &mut Sweep) -> Result<Swept, Halt> {
+        let before = self.progress.pages;
         while let Some(slice) = sweep.slices.first().cloned() {
             let count = sweep.slices.last().map_or(0, |last| last.number + 1);
-            match self.slice(sweep.id, &slice, count).await? {
+            let end = match self.slice(sweep.id, &slice, count).await {
+                Err(Halt::Failed(error))
+                    if self.progress.pages == before
+                        && error.is_of_the_place()
+                        && self.has_aged(sweep) =>
+                {
+                    SliceEnd::Stale(Stale::Fails(error))
+                }
+                end => end?,
+            };
+            match end {
                 SliceEnd::Complete => {
                     sweep.slices.remove(0);
                 }
@@ -150,6 +167,14 @@ impl Sweeper<'_> {
         Ok(sweep)
     }
 
+    /// Whether a sweep that fails where an earlier run has stopped has stood there for so long that it is not to be gone on
+    /// with: the place may have gone by, and while the sweep stays open, the pages before it are not read again. A backfill
+    /// is not given up: whoever has asked for it is there.
+    fn has_aged(&self, sweep: &Sweep) -> bool {
+        let age = sweep.moved_at.map(|moved_at| self.shared.clock.now().wall - moved_at);
+        self.occasion.backfill.is_none() && age.is_some_and(|age| age > AGED)
+    }
+
     fn starts_over(&self, reason: StartOver<'_>) {
         self.shared.tell(&Event::StartsOver { endpoint: &self.endpoint.name, reason });
     }
@@ -179,4 +204,6 @@ enum Stale {
     Elsewhere,
     /// The server does not take it.
     Refused(Problem),
+    /// It fails whenever it is asked for.
+    Fails(EndpointError),
 }
