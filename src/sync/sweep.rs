@@ -34,13 +34,15 @@ pub(super) struct Progress {
     pub(super) unaccounted: Effort,
     /// Of the listings that state a total: how many records were read, and how many stated.
     pub(super) of_totals: (u64, u64),
+    /// The same of the first listing where the two differ: what one has too few another may have too many.
+    first_mismatch: Option<(u64, u64)>,
 }
 
 impl Progress {
     /// How many records were read and how many the API stated, where the two differ.
     pub(super) fn mismatch(&self) -> Option<(u64, u64)> {
         let (read, stated) = self.of_totals;
-        (read != stated).then_some(self.of_totals)
+        (read != stated).then_some(self.of_totals).or(self.first_mismatch)
     }
 
     /// Counts a listing that was read to its end: with a window there is one a slice.
@@ -48,6 +50,7 @@ impl Progress {
         if let Some(total) = end.total {
             self.of_totals.0 += end.records;
             self.of_totals.1 += total;
+            self.first_mismatch = self.first_mismatch.or_else(|| end.mismatch());
         }
     }
 }
