@@ -38,6 +38,8 @@ pub enum Admission {
         /// The earliest moment when it may go, provided that nothing else changes: another request may take the slot
         /// first, and one that is on its way frees its slot earlier than it was reserved for.
         until: BootTime,
+        /// The earliest moment of all: that if what is on its way ended now.
+        at_best: BootTime,
         /// What it waits for.
         reason: WaitReason,
     },
@@ -63,27 +65,26 @@ pub fn admit(
     counts_from: &[BootTime],
     not_before: Option<BootTime>,
 ) -> Admission {
-    let slot = slot_free_at(now, limit, counts_from).filter(|free| *free > now);
+    let slot = slot_free_at(now, limit, counts_from.iter().copied());
     let pause = not_before.filter(|end| *end > now);
-    match (slot, pause) {
-        (None, None) => Admission::Now,
-        (Some(until), None) => Admission::Wait { until, reason: WaitReason::Limit },
-        (None, Some(until)) => Admission::Wait { until, reason: WaitReason::Pause },
-        (Some(slot), Some(pause)) => {
-            let reason = if pause >= slot { WaitReason::Pause } else { WaitReason::Limit };
-            Admission::Wait { until: slot.max(pause), reason }
-        }
-    }
+    let Some(until) = slot.max(pause) else { return Admission::Now };
+    let reason = if pause >= slot { WaitReason::Pause } else { WaitReason::Limit };
+    let ended = counts_from.iter().map(|moment| now.min(*moment));
+    let at_best = slot_free_at(now, limit, ended).max(pause).unwrap_or(now);
+    Admission::Wait { until, at_best, reason }
 }
 
 /// When enough of the taken slots are free again for one more request; nothing when one is free already.
-fn slot_free_at(now: BootTime, limit: Limit, counts_from: &[BootTime]) -> Option<BootTime> {
+fn slot_free_at(
+    now: BootTime,
+    limit: Limit,
+    counts_from: impl Iterator<Item = BootTime>,
+) -> Option<BootTime> {
     let requests = usize::try_from(limit.requests).unwrap_or(usize::MAX);
     if requests == 0 {
         return None;
     }
     let mut taken: Vec<BootTime> = counts_from
-        .iter()
         .map(|moment| moment.saturating_add(limit.per))
         .filter(|free| *free > now)
         .collect();
@@ -140,7 +141,7 @@ mod tests {
     }
 
     fn wait(until: i64, reason: WaitReason) -> Admission {
-        Admission::Wait { until: at(until), reason }
+        Admission::Wait { until: at(until), at_best: at(until), reason }
     }
 
     #[test]
@@ -168,6 +169,19 @@ mod tests {
         let ledger = [at(130), at(10)];
         assert_eq!(admit(at(100), LIMIT, &ledger, None), Admission::Now);
         assert_eq!(admit(at(60), LIMIT, &ledger, None), wait(70, WaitReason::Limit));
+    }
+
+    #[test]
+    fn what_is_on_its_way_may_end_at_any_moment() {
+        let waits = |until, at_best, reason| Admission::Wait {
+            until: at(until),
+            at_best: at(at_best),
+            reason,
+        };
+        let on_their_way = [at(130), at(130), at(131)];
+        assert_eq!(admit(at(100), LIMIT, &on_their_way, None), waits(190, 160, WaitReason::Limit));
+        let paused = admit(at(100), LIMIT, &on_their_way, Some(at(170)));
+        assert_eq!(paused, waits(190, 170, WaitReason::Limit));
     }
 
     #[test]

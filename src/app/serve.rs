@@ -228,9 +228,9 @@ impl Daemon {
 }
 
 /// Runs an endpoint that was paused, if it is so still: another process may have been faster. Where another pause holds
-/// by now, returns its end instead.
+/// by now, returns its end instead; where another process is at work on it, when to look again.
 async fn resume(runner: &Runner, endpoint: &str, stop: &CancellationToken) -> Option<BootTime> {
-    let paused = match runner.paused().await {
+    let paused = match runner.paused_endpoint(endpoint).await {
         Ok(paused) => paused,
         Err(error) => {
             tracing::error!(
@@ -241,7 +241,7 @@ async fn resume(runner: &Runner, endpoint: &str, stop: &CancellationToken) -> Op
             return None;
         }
     };
-    let paused = paused.into_iter().find(|paused| paused.endpoint == endpoint)?;
+    let paused = paused?;
     if !paused.worth_a_run {
         return Some(paused.not_before);
     }

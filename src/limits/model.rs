@@ -203,9 +203,9 @@ impl World {
         }
         let counts_from: Vec<BootTime> = self.ledger.iter().map(|line| line.counts_from).collect();
         match admit(now.boot, self.limit, &counts_from, None) {
-            Admission::Wait { until, reason } => {
+            Admission::Wait { until, at_best, reason } => {
                 assert_eq!(reason, WaitReason::Limit);
-                assert!(until > now.boot, "a wait leads on");
+                assert!(until >= at_best && at_best > now.boot, "a wait leads on");
                 self.waiting[client] = true;
                 let wait = until.as_nanos() - now.boot.as_nanos();
                 assert_eq!(wait % TICK, 0, "nothing here is finer than a tick");

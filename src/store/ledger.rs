@@ -48,6 +48,8 @@ pub enum Reserved {
     Wait {
         /// On the boot clock.
         until: BootTime,
+        /// The earliest moment, should what is on its way end now.
+        at_best: BootTime,
         /// What for.
         reason: WaitReason,
     },
@@ -95,7 +97,9 @@ impl Store {
             let admission = admission(&mut writer.connection, asker.group, limit, reserved_at);
             return Ok(match admission.await.doing(RESERVE)? {
                 Admission::Now => Reserved::Granted(Reservation { request_id: None, reserved_at }),
-                Admission::Wait { until, reason } => Reserved::Wait { until, reason },
+                Admission::Wait { until, at_best, reason } => {
+                    Reserved::Wait { until, at_best, reason }
+                }
             });
         }
         let mut transaction = writer.begin(RESERVE).await?;
@@ -103,7 +107,9 @@ impl Store {
         let now = self.clock.now();
         tidy(&mut transaction, asker.group, limit, now.boot).await.doing(RESERVE)?;
         match admission(&mut transaction, asker.group, limit, now.boot).await.doing(RESERVE)? {
-            Admission::Wait { until, reason } => Ok(Reserved::Wait { until, reason }),
+            Admission::Wait { until, at_best, reason } => {
+                Ok(Reserved::Wait { until, at_best, reason })
+            }
             Admission::Now => {
                 let request_id =
                     self.insert(&mut transaction, asker, now, longest).await.doing(RESERVE)?;
@@ -116,7 +122,7 @@ impl Store {
         }
     }
 
-    /// When a group's next request may go, as far as is known; nothing is reserved.
+    /// When a group's next request may go at the earliest, as far as is known; nothing is reserved.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
@@ -126,7 +132,7 @@ impl Store {
         let admission = admission(&mut writer.connection, group, limit, now);
         Ok(match admission.await.doing("read the rate limit's ledger")? {
             Admission::Now => now,
-            Admission::Wait { until, .. } => until,
+            Admission::Wait { at_best, .. } => at_best,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::{Row, SqliteConnection};
 
 use super::{RunId, Store, StoreError, error::Doing};
@@ -60,6 +60,8 @@ pub struct Sweep {
     pub origin: Origin,
     /// Pages stored so far, those of finished slices included.
     pub pages: u64,
+    /// When the last of them was stored, or else the sweep begun, by the wall clock; nothing where that cannot be read.
+    pub moved_at: Option<DateTime<Utc>>,
     /// Where its plan ends: the last upper bound, that of a finished slice included.
     pub end: Option<String>,
     /// How wide its slices are, once the API has refused wider ones.
@@ -222,8 +224,8 @@ async fn load(
     origin: Origin,
 ) -> Result<Sweep, sqlx::Error> {
     let whole = sqlx::query(
-        "SELECT coalesce(sum(pages), 0), max(upper), (SELECT width_ms FROM _sync_sweeps WHERE sweep_id = ?1) \
-         FROM _sync_checkpoints WHERE sweep_id = ?1",
+        "SELECT coalesce(sum(pages), 0), max(upper), width_ms, coalesce(max(updated_at) FILTER (WHERE pages > 0 OR c.finished_at IS NOT NULL), started_at) \
+         FROM _sync_sweeps LEFT JOIN _sync_checkpoints AS c USING (sweep_id) WHERE sweep_id = ?1",
     )
     .bind(id)
     .fetch_one(&mut *connection)
@@ -233,6 +235,9 @@ async fn load(
         slices: unfinished(connection, id).await?,
         origin,
         pages: u64::try_from(whole.try_get::<i64, _>(0)?).unwrap_or(0),
+        moved_at: DateTime::parse_from_rfc3339(&whole.try_get::<String, _>(3)?)
+            .ok()
+            .map(|moved_at| moved_at.to_utc()),
         end: whole.try_get(1)?,
         width: whole.try_get::<Option<i64>, _>(2)?.map(TimeDelta::milliseconds),
     })

@@ -167,6 +167,27 @@ impl EndpointError {
             | Self::Panic(_) => false,
         }
     }
+
+    /// Whether it is what the API answers to this one request, which it may have answered otherwise at another place of the
+    /// listing.
+    pub(super) fn is_of_the_place(&self) -> bool {
+        match self {
+            Self::Http { .. }
+            | Self::Transient { .. }
+            | Self::Unauthorized { .. }
+            | Self::Redirects { .. }
+            | Self::RedirectElsewhere { .. }
+            | Self::Page { .. } => true,
+            // Where it has not been given up already.
+            Self::Listing { source, .. } => !source.starts_over(),
+            Self::Store(_)
+            | Self::Token(_)
+            | Self::Transport { .. }
+            | Self::Range { .. }
+            | Self::Late { .. }
+            | Self::Panic(_) => false,
+        }
+    }
 }
 
 /// What to do about an answer, where its status tells.

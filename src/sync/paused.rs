@@ -8,6 +8,9 @@ use crate::{
     store::{PausedEndpoint, StoreError},
 };
 
+/// How soon an endpoint is looked at again that another process is at work on.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
 /// An endpoint that a limit has left unfinished.
 #[derive(Clone, Debug)]
 pub struct Resumable {
@@ -15,9 +18,9 @@ pub struct Resumable {
     pub endpoint: String,
     /// The job that its run is one of, with no other endpoint.
     pub job: JobSettings,
-    /// When its next request may go, as far as is known.
+    /// When its next request may go, as far as is known; while another process is at work on it, when to look again.
     pub not_before: BootTime,
-    /// Whether a run would wait for that itself, rather than leave it to the next one.
+    /// Whether a run would wait for that itself, rather than leave it to the next one, and nobody else is at work on it.
     pub worth_a_run: bool,
 }
 
@@ -38,6 +41,23 @@ impl Runner {
             resumable.push(Resumable { endpoint, job, not_before, worth_a_run });
         }
         Ok(resumable)
+    }
+
+    /// An endpoint of those, if it is one still: another process may have finished it, or be at work on it.
+    ///
+    /// # Errors
+    /// Where the database, or the endpoint's lock, cannot be read.
+    pub async fn paused_endpoint(&self, endpoint: &str) -> Result<Option<Resumable>, StoreError> {
+        let mut paused = self.paused().await?.into_iter();
+        let Some(mut paused) = paused.find(|paused| paused.endpoint == endpoint) else {
+            return Ok(None);
+        };
+        if self.shared.store.try_lock(endpoint)?.is_none() {
+            let look_again = self.shared.clock.now().boot.saturating_add(LOOK_AGAIN);
+            paused.not_before = paused.not_before.max(look_again);
+            paused.worth_a_run = false;
+        }
+        Ok(Some(paused))
     }
 
     /// The endpoint, and the job that it was paused in; where the configuration no longer has it there, another one.

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
-use super::{Width, error::EndpointError};
+use super::{Width, error::EndpointError, runner::chain};
 use crate::{
     api::classify::Problem,
     clock::{BootTime, Now},
@@ -110,6 +110,9 @@ pub enum StartOver<'a> {
     /// The API refuses the next page of then.
     #[error("the API no longer takes the place where the last run has stopped ({0})")]
     Refused(&'a Problem),
+    /// The next page of then fails, and has done so for long.
+    #[error("no page could be read for a day where the last run has stopped ({})", chain(*.0))]
+    Fails(&'a EndpointError),
     /// The next page's URL is one of another origin than the base URL is now.
     #[error(
         "the place where the last run has stopped is not of the origin that `api.base_url` has now"

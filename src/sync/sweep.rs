@@ -4,11 +4,13 @@ mod pages;
 mod privacy;
 mod windows;
 
+use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     EndpointSettings, Event, StartOver,
     attempt::{Halt, Requester},
+    error::EndpointError,
     plan::{self, Occasion},
     shared::Shared,
 };
@@ -17,6 +19,9 @@ use crate::{
     rows::Flattener,
     store::{Effort, Origin, RowCounts, RunId, Sweep},
 };
+
+/// How long a sweep stays at a place that fails before it is given up: longer than outages last, and most cursors live.
+const AGED: TimeDelta = TimeDelta::days(1);
 
 /// What a sweep has done in this run so far; it stays true however the sweep ends.
 #[derive(Debug, Default)]
@@ -29,13 +34,15 @@ pub(super) struct Progress {
     pub(super) unaccounted: Effort,
     /// Of the listings that state a total: how many records were read, and how many stated.
     pub(super) of_totals: (u64, u64),
+    /// The same of the first listing where the two differ: what one has too few another may have too many.
+    first_mismatch: Option<(u64, u64)>,
 }
 
 impl Progress {
     /// How many records were read and how many the API stated, where the two differ.
     pub(super) fn mismatch(&self) -> Option<(u64, u64)> {
         let (read, stated) = self.of_totals;
-        (read != stated).then_some(self.of_totals)
+        (read != stated).then_some(self.of_totals).or(self.first_mismatch)
     }
 
     /// Counts a listing that was read to its end: with a window there is one a slice.
@@ -43,6 +50,7 @@ impl Progress {
         if let Some(total) = end.total {
             self.of_totals.0 += end.records;
             self.of_totals.1 += total;
+            self.first_mismatch = self.first_mismatch.or_else(|| end.mismatch());
         }
     }
 }
@@ -100,6 +108,7 @@ impl Sweeper<'_> {
                     Stale::Unreadable => StartOver::Unreadable,
                     Stale::Elsewhere => StartOver::Elsewhere,
                     Stale::Refused(problem) => StartOver::Refused(problem),
+                    Stale::Fails(error) => StartOver::Fails(error),
                 }),
             }
             self.shared.store.abandon_sweep(sweep.id).await?;
@@ -108,9 +117,20 @@ impl Sweeper<'_> {
 
     /// Reads what is left of a sweep; a slice that the API refuses as too wide is cut, and those after it too.
     async fn slices(&mut self, sweep: &mut Sweep) -> Result<Swept, Halt> {
+        let before = self.progress.pages;
         while let Some(slice) = sweep.slices.first().cloned() {
             let count = sweep.slices.last().map_or(0, |last| last.number + 1);
-            match self.slice(sweep.id, &slice, count).await? {
+            let end = match self.slice(sweep.id, &slice, count).await {
+                Err(Halt::Failed(error))
+                    if self.progress.pages == before
+                        && error.is_of_the_place()
+                        && self.has_aged(sweep) =>
+                {
+                    SliceEnd::Stale(Stale::Fails(error))
+                }
+                end => end?,
+            };
+            match end {
                 SliceEnd::Complete => {
                     sweep.slices.remove(0);
                 }
@@ -150,6 +170,14 @@ impl Sweeper<'_> {
         Ok(sweep)
     }
 
+    /// Whether a sweep that fails where an earlier run has stopped has stood there for so long that it is not to be gone on
+    /// with: the place may have gone by, and while the sweep stays open, the pages before it are not read again. A backfill
+    /// is not given up: whoever has asked for it is there.
+    fn has_aged(&self, sweep: &Sweep) -> bool {
+        let age = sweep.moved_at.map(|moved_at| self.shared.clock.now().wall - moved_at);
+        self.occasion.backfill.is_none() && age.is_some_and(|age| age > AGED)
+    }
+
     fn starts_over(&self, reason: StartOver<'_>) {
         self.shared.tell(&Event::StartsOver { endpoint: &self.endpoint.name, reason });
     }
@@ -179,4 +207,6 @@ enum Stale {
     Elsewhere,
     /// The server does not take it.
     Refused(Problem),
+    /// It fails whenever it is asked for.
+    Fails(EndpointError),
 }

@@ -1,5 +1,6 @@
 //! The daemon: what it tells the service manager, when it runs its jobs, what does not end it, and how it ends.
 
+mod beside;
 mod ends;
 mod gone;
 mod logs;

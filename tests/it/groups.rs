@@ -152,6 +152,22 @@ fn a_group_of_one_budget_is_served_in_the_order_of_asking() {
 }
 
 #[test]
+fn a_request_that_is_on_its_way_is_no_wait_that_is_known_to_be_too_long() {
+    let api = Api::serve(|asked| page(asked, 2));
+    let limit = "rate_limit = { requests = 1, per = \"200ms\", group = \"people\" }";
+    let endpoints = endpoint("users", "/users", limit) + &endpoint("rooms", "/rooms", limit);
+    let mut sandbox = Sandbox::with_api(&api.url(), &endpoints);
+    // Less than the time-out until which the other's request may last, and more than it does last.
+    sandbox.set("MAPIQ_SYNC__RATE_LIMIT__MAX_WAIT", "3s");
+    sandbox.set("MAPIQ_SYNC__API__TIMEOUT", "30s");
+
+    sandbox.run(&["--run-now"]).expect_status(0);
+
+    let waited = sandbox.count("SELECT max(waited_ms) FROM _sync_endpoint_runs");
+    assert!(waited < 4_000, "three periods are waited for, and not {waited} ms");
+}
+
+#[test]
 fn the_end_of_a_pause_is_told_by_the_clock() {
     let api = users_refused();
     let endpoints = endpoint("users", "/users", "");

@@ -1,5 +1,7 @@
 //! Whatever ends a run, the next one goes on from where it stopped, and nothing is lost.
 
+mod stuck;
+
 use std::{
     sync::{
         Arc,

@@ -195,3 +195,22 @@ fn a_record_of_two_slices_is_one_row_and_totals_are_of_all_slices() {
     let counted = "SELECT pages, rows_new, rows_changed, rows_unchanged, total_read, total_stated FROM _sync_endpoint_runs";
     assert_eq!(sandbox.lines(counted), ["3|4|0|2|6|7"]);
 }
+
+#[test]
+fn slices_that_miss_their_totals_do_not_make_up_for_each_other() {
+    let api = Api::serve(|asked| {
+        let from = asked.param("startDate").to_owned();
+        let total = if from == "2026-03-30" { 1 } else { 3 };
+        Answer::json(format!(
+            r#"{{"items":[{{"id":"{from}#1"}},{{"id":"{from}#2"}}],"total":{total}}}"#
+        ))
+    });
+    let endpoint = bookings("back = \"1d\"\nslice = \"1d\"")
+        .replace("[endpoint.window]", "records = \"items\"\ntotal = \"total\"\n[endpoint.window]");
+    let sandbox = Sandbox::with_api(&api.url(), &endpoint);
+
+    sandbox
+        .run(&["--run-now", "--from", "2026-03-29", "--to", "2026-03-30"])
+        .expect_status(65)
+        .expect_stderr("bookings: the API stated 3 records and returned 2");
+}

@@ -10,8 +10,7 @@ use crate::{
     sync::{Event, NotBefore, Pause, Wait},
 };
 
-/// The ledger is looked at anew this often during a wait: a request that was on its way frees its slot earlier than it was
-/// reserved for, and another process may free or take one.
+/// The ledger is looked at anew this often during a wait: another process may free a slot, or take one.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 impl Requester<'_> {
@@ -41,35 +40,41 @@ impl Requester<'_> {
                 .await?
             {
                 Reserved::Granted(reservation) => return Ok(reservation),
-                Reserved::Wait { until, reason } => {
+                Reserved::Wait { until, at_best, reason } => {
+                    self.make_sure_it_is_worth_it(at_best)?;
                     if told.is_none_or(|told| told < until) {
                         told = Some(until);
-                        self.tell_wait(until, reason)?;
+                        self.tell_wait(until, reason);
                     }
-                    self.wait_for_slot(until).await?;
+                    self.wait_for_slot(at_best).await?;
                 }
             }
         }
     }
 
-    /// Tells of a wait, unless it is so long that it is left to the next run.
-    fn tell_wait(&self, until: BootTime, reason: WaitReason) -> Result<(), Halt> {
-        let until = NotBefore::new(until, self.shared.clock.now());
-        if until.wait > self.shared.max_wait {
-            return Err(Halt::Paused(Pause::Wait(until)));
+    /// Leaves a wait to the next run that is known to be too long. How long a request on its way takes is not known, and
+    /// mostly far less than its time-out.
+    fn make_sure_it_is_worth_it(&self, at_best: BootTime) -> Result<(), Halt> {
+        let at_best = NotBefore::new(at_best, self.shared.clock.now());
+        if at_best.wait > self.shared.max_wait {
+            return Err(Halt::Paused(Pause::Wait(at_best)));
         }
+        Ok(())
+    }
+
+    fn tell_wait(&self, until: BootTime, reason: WaitReason) {
+        let length = until.since(self.shared.clock.now().boot);
         let reason = match reason {
             WaitReason::Limit => Wait::Limit,
             WaitReason::Pause => Wait::Pause,
         };
-        let (endpoint, length) = (&self.endpoint.name, until.wait);
+        let endpoint = &self.endpoint.name;
         self.shared.tell(&Event::Waiting { endpoint, length, reason });
-        Ok(())
     }
 
-    async fn wait_for_slot(&mut self, until: BootTime) -> Result<(), Halt> {
+    async fn wait_for_slot(&mut self, at_best: BootTime) -> Result<(), Halt> {
         let started = self.shared.clock.now().boot;
-        let result = self.wait(until.min(started.saturating_add(LOOK_AGAIN))).await;
+        let result = self.wait(at_best.min(started.saturating_add(LOOK_AGAIN))).await;
         self.effort.waited += self.shared.clock.now().boot.since(started);
         result
     }

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use super::{answer, around, bookings, day, on_one_day, ranges, refused};
 use crate::{
     listing::{self, Gate},
-    support::{Api, Sandbox, wait_until},
+    support::{Answer, Api, Sandbox, wait_until},
 };
 
 const WINDOW: &str = "back = \"3d\"\nahead = \"4d\"\nslice = \"3d\"";
@@ -120,6 +120,39 @@ fn a_slice_that_has_passed_out_of_the_window_and_is_refused_starts_over() {
         assert_eq!(sweeps, ["superseded", "complete"]);
         assert_eq!(sandbox.count("SELECT count(*) FROM _sync_widths"), 0);
         assert_eq!(sandbox.count("SELECT count(*) FROM bookings"), 16);
+    });
+}
+
+#[test]
+fn a_slice_that_always_fails_keeps_those_before_it_as_they_are_for_a_day_and_no_longer() {
+    on_one_day(|today| {
+        let api = Api::serve(move |asked| {
+            if day(asked.param("startDate")) == today {
+                return Answer::status(500, "{}");
+            }
+            answer(asked)
+        });
+        let mut sandbox = Sandbox::with_api(&api.url(), &bookings("back = \"1d\"\nslice = \"1d\""));
+        sandbox.set("MAPIQ_SYNC__RETRY__MAX_ELAPSED", "0s");
+        let [yesterday, today] = [-1, 0].map(|at| around(today, at, at));
+
+        for _ in 0..2 {
+            sandbox.run(&["--run-now"]).expect_status(1);
+        }
+        assert_eq!(ranges(&api, 0), [yesterday.clone(), today.clone(), today.clone()]);
+
+        // The days that are added to the plan meanwhile are no progress.
+        change(
+            &sandbox,
+            "UPDATE _sync_sweeps SET started_at = strftime('%Y-%m-%dT%H:%M:%fZ', started_at, '-25 hours'); \
+             UPDATE _sync_checkpoints SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', updated_at, '-25 hours') \
+             WHERE pages > 0",
+        );
+        sandbox
+            .run(&["--run-now"])
+            .expect_status(1)
+            .expect_stderr("starts over: no page could be read for a day where the last run has");
+        assert_eq!(ranges(&api, 3), [today.clone(), yesterday, today]);
     });
 }
 
