@@ -1,6 +1,7 @@
 //! Personal data that must not be stored: the files' own bytes are searched for it.
 
 mod own;
+mod sequences;
 mod settings;
 mod traces;
 
@@ -50,8 +51,8 @@ impl Registry {
 
     /// Sets the endpoint's transforms.
     fn configure(&mut self, lines: &str) {
-        let endpoint =
-            format!("[[endpoint]]\nname = \"users\"\npath = \"/users\"\nkey = [\"id\"]\n{lines}\n");
+        let key = if lines.starts_with("key") { "" } else { "key = [\"id\"]\n" };
+        let endpoint = format!("[[endpoint]]\nname = \"users\"\npath = \"/users\"\n{key}{lines}\n");
         self.sandbox.write(
             "config.toml",
             &format!(
