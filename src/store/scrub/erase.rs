@@ -37,15 +37,12 @@ impl Store {
 }
 
 async fn erase(connection: &mut SqliteConnection) -> Result<Erasure, sqlx::Error> {
-    let step: Option<String> = sqlx::query_scalar("SELECT step FROM _sync_erasure")
-        .fetch_optional(&mut *connection)
-        .await?;
-    let Some(step) = step else { return Ok(Erasure::NotDue) };
+    let Some((step, since)) = due(connection).await? else { return Ok(Erasure::NotDue) };
     if step == "vacuum" {
         // Zeroing what is deleted (`PRAGMA secure_delete`) is not enough: a page that was split keeps copies of what has
         // moved. Row ids stay in every table with an index, as those with a key are.
         sqlx::query("VACUUM").execute(&mut *connection).await?;
-        sqlx::query("UPDATE _sync_erasure SET step = 'truncate'").execute(&mut *connection).await?;
+        is_written_anew(connection, &since).await?;
     }
     wait_for(connection, PATIENCE).await?;
     let checkpoint =
@@ -55,8 +52,34 @@ async fn erase(connection: &mut SqliteConnection) -> Result<Erasure, sqlx::Error
     if is_busy != 0 {
         return Ok(Erasure::Waiting);
     }
-    sqlx::query("DELETE FROM _sync_erasure").execute(connection).await?;
+    is_done(connection, &since).await?;
     Ok(Erasure::Done)
+}
+
+/// The step that is due, and since when.
+async fn due(connection: &mut SqliteConnection) -> Result<Option<(String, String)>, sqlx::Error> {
+    sqlx::query_as("SELECT step, since FROM _sync_erasure").fetch_optional(connection).await
+}
+
+/// Notes that the file was written anew for what is due since then: not for what another process has noted meanwhile.
+async fn is_written_anew(
+    connection: &mut SqliteConnection,
+    since: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE _sync_erasure SET step = 'truncate' WHERE since = ?")
+        .bind(since)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Notes the same of the log.
+async fn is_done(connection: &mut SqliteConnection, since: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM _sync_erasure WHERE since = ?")
+        .bind(since)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Notes that removed values may still be in the file.
@@ -73,4 +96,24 @@ async fn wait_for(connection: &mut SqliteConnection, length: Duration) -> Result
     let pragma = AssertSqlSafe(format!("PRAGMA busy_timeout = {}", length.as_millis()));
     sqlx::query(pragma).execute(connection).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Settings, open};
+
+    #[tokio::test]
+    async fn what_another_process_has_noted_meanwhile_stays_due() {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let settings = Settings { path: folder.path().join("a.db"), mode: 0o600 };
+        let mut connection = open::open(&settings).await.expect("a new database opens");
+        let ours = "2026-11-24T00:00:00.000Z";
+        note(&mut connection, ours).await.expect("it is noted");
+        note(&mut connection, "2026-11-24T00:00:01.000Z").await.expect("it is noted");
+        is_written_anew(&mut connection, ours).await.expect("the database can be written");
+        is_done(&mut connection, ours).await.expect("the database can be written");
+        let due = due(&mut connection).await.expect("the database can be read");
+        assert_eq!(due.map(|(step, _)| step).as_deref(), Some("vacuum"));
+    }
 }

@@ -179,3 +179,20 @@ fn an_excluded_object_takes_all_that_lies_below_it_along() {
         ["1|stays|[[{},[]],[]]"]
     );
 }
+
+#[test]
+fn no_copy_of_the_data_is_made_away_from_the_database() {
+    let mut registry = Registry::new(people(MANY));
+    let elsewhere = registry.sandbox.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).expect("the folder is writable");
+    registry.sandbox.set("TMPDIR", &elsewhere.display().to_string());
+    // A file that is made in a folder, and deleted at once, moves the folder's time on.
+    let changed_at = || {
+        let folder = std::fs::metadata(&elsewhere).expect("the folder is there");
+        folder.modified().expect("the file system keeps times")
+    };
+    let before = changed_at();
+    registry.run("").expect_status(0);
+    registry.run(EXCLUDE).expect_status(0);
+    assert_eq!(changed_at(), before);
+}
