@@ -1,6 +1,6 @@
 //! Makes sure that removed values are in no free space of the file and not in its log.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
@@ -20,6 +20,13 @@ pub enum Erasure {
     Done,
     /// They are still in the file or its log, since another program reads an earlier state of it.
     Waiting,
+    /// They are still in the file, since its disk has no room to write it anew.
+    NoRoom {
+        /// How many bytes that takes.
+        needed: u64,
+        /// How many there are.
+        free: u64,
+    },
 }
 
 impl Store {
@@ -28,17 +35,22 @@ impl Store {
     /// What is left undone, even by a crash, is taken up by the next call.
     ///
     /// # Errors
-    /// Where there is no room for a second copy of the file's content, or the file cannot be written.
+    /// Where the file cannot be written.
     pub async fn erase(&self) -> Result<Erasure, StoreError> {
         let mut writer = self.writer.lock().await;
         writer.recover().await?;
-        erase(&mut writer.connection).await.doing(ERASE)
+        erase(&mut writer.connection, &self.settings.path).await.doing(ERASE)
     }
 }
 
-async fn erase(connection: &mut SqliteConnection) -> Result<Erasure, sqlx::Error> {
+async fn erase(connection: &mut SqliteConnection, path: &Path) -> Result<Erasure, sqlx::Error> {
     let Some((step, since)) = due(connection).await? else { return Ok(Erasure::NotDue) };
     if step == "vacuum" {
+        // Looked at beforehand: a try would fill the disk for everybody else on it, run after run.
+        let needed = needed(connection).await?;
+        if let Some(free) = free(path).filter(|free| *free < needed) {
+            return Ok(Erasure::NoRoom { needed, free });
+        }
         // Zeroing what is deleted (`PRAGMA secure_delete`) is not enough: a page that was split keeps copies of what has
         // moved. Row ids stay in every table with an index, as those with a key are.
         sqlx::query("VACUUM").execute(&mut *connection).await?;
@@ -54,6 +66,22 @@ async fn erase(connection: &mut SqliteConnection) -> Result<Erasure, sqlx::Error
     }
     is_done(connection, &since).await?;
     Ok(Erasure::Done)
+}
+
+/// How many bytes it takes to write the file anew: a temporary copy of its content, and one in the log.
+async fn needed(connection: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+    let content: i64 = sqlx::query_scalar(
+        "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(u64::try_from(content).unwrap_or(0).saturating_mul(2))
+}
+
+/// How many bytes are free on the file's disk, where that can be told.
+fn free(path: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// The step that is due, and since when.
