@@ -87,11 +87,11 @@ pub enum PageError {
         kind: Kind,
     },
     /// The stated total is no count.
-    #[error("`{found}` lies at total = \"{path}\", not a whole number")]
+    #[error("{found} lies at total = \"{path}\", not a whole number")]
     BadTotal {
         /// The configured path.
         path: FieldPath,
-        /// What lies there, shortened.
+        /// What lies there: a number, shortened, and of all else the kind, since it may be people's data.
         found: String,
     },
     /// The next cursor or URL is neither text nor a number.
@@ -192,7 +192,10 @@ fn total_of(members: &[Member<'_>], path: &FieldPath) -> Result<Option<u64>, Pag
     let digits = digits.as_deref().unwrap_or(found.get());
     digits.parse().map(Some).map_err(|_| PageError::BadTotal {
         path: path.clone(),
-        found: one_line(found.get(), SHOWN),
+        found: match json::kind(found) {
+            Kind::Number => format!("`{}`", one_line(found.get(), SHOWN)),
+            kind => kind.to_string(),
+        },
     })
 }
 

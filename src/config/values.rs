@@ -154,7 +154,7 @@ pub(super) fn field_name(text: &str) -> Result<FieldPath, Problem> {
     if path.reaches_into_arrays() {
         return Err(Problem::new(
             format!("must name one value, and `{text}` reaches into every element of an array"),
-            "leave `[]` out: only `exclude` reaches into arrays",
+            "leave `[]` out: only `exclude` and `hash` reach into arrays",
         ));
     }
     Ok(path)

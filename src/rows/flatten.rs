@@ -138,7 +138,8 @@ impl Flattener {
     }
 
     /// The configuration's paths that no record so far has had, each with its key in the configuration (`exclude`). What
-    /// lies within another path that is excluded or hashed is not looked at.
+    /// lies within another path that is excluded or hashed is not looked at, nor what would lie within an array that was
+    /// always empty or an object that was always null.
     pub fn unmet(&self) -> Vec<(&'static str, &FieldPath)> {
         let Transforms { exclude, hash, json, types, .. } = self.trie.transforms();
         let typed = types.iter().map(|(path, _)| ("types", path));
@@ -146,7 +147,7 @@ impl Flattener {
             .into_iter()
             .flat_map(|(name, paths)| paths.iter().map(move |path| (name, path)))
             .chain(typed)
-            .filter(|(_, path)| !self.trie.has_met(path.as_str()))
+            .filter(|(_, path)| self.trie.misses(path.as_str()))
             .filter(|(_, path)| {
                 let mut gone = exclude.iter().chain(hash);
                 !gone.any(|above| above != *path && above.covers(path))

@@ -31,6 +31,11 @@ pub(crate) fn rewrite<'a>(
     let mut next_token = Some(first);
     while let Some(token) = next_token {
         let is_outermost = open.is_empty();
+        if let (Token::String(_) | Token::Number(_) | Token::Boolean(_), Some(node)) =
+            (token, next_node)
+        {
+            trie.meet_scalar(node);
+        }
         match token {
             // Null stays null: nobody is behind it.
             _ if !is_outermost && is_value(token) && is_hashed(trie, next_node) => {

@@ -30,6 +30,8 @@ pub(crate) struct Node {
     followed_by: NodeId,
     /// The number of the record that this node was last met in.
     met_in: u64,
+    /// Whether an element of an array, or a field within one, was met here that is neither null nor holds others.
+    holds_scalar: bool,
     /// The path of the field here, once there was one; a key part has its path from the start.
     pub(crate) path: Option<PathId>,
     treatment: Treatment,
@@ -58,6 +60,13 @@ impl Node {
 
     pub(crate) fn is_json(&self) -> bool {
         self.treatment == Treatment::Json
+    }
+
+    fn has_content(&self) -> bool {
+        self.path.is_some()
+            || self.holds_scalar
+            || !self.children.is_empty()
+            || self.elements.is_some()
     }
 }
 
@@ -141,9 +150,24 @@ impl Trie {
         keys
     }
 
-    /// Whether a key of this dotted name was met.
-    pub(crate) fn has_met(&self, dotted: &str) -> bool {
-        self.nodes.iter().any(|node| *node.dotted == *dotted)
+    /// Notes that a scalar was met at a node within an array or JSON text.
+    pub(crate) fn meet_scalar(&mut self, id: NodeId) {
+        self.nodes[id.0].holds_scalar = true;
+    }
+
+    /// Whether nothing of this dotted name was met, though something has been met where it would have to be: an array
+    /// without elements, or an object that is always null, tells nothing of what may come in it.
+    pub(crate) fn misses(&self, dotted: &str) -> bool {
+        let around = |node: &Node| {
+            let rest = dotted.strip_prefix(&*node.dotted);
+            rest.is_some_and(|rest| {
+                node.dotted.is_empty() || rest.is_empty() || rest.starts_with(['.', '['])
+            })
+        };
+        let nearest = self.nodes.iter().filter(|node| around(node)).map(|node| &node.dotted);
+        let Some(nearest) = nearest.max_by_key(|dotted| dotted.len()) else { return false };
+        **nearest != *dotted
+            && self.nodes.iter().filter(|node| node.dotted == *nearest).any(Node::has_content)
     }
 
     /// What the configuration says.
@@ -180,6 +204,7 @@ impl Trie {
             elements: None,
             followed_by: Self::ROOT,
             met_in: 0,
+            holds_scalar: false,
             path: key_part.map(PathId),
             treatment,
             reaches_within: transforms.reaches_within(&dotted),

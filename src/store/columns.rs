@@ -29,19 +29,7 @@ pub(super) async fn ensure_table(
     let doing = "make the endpoint's table";
     let mut transaction = writer.begin(doing).await?;
     if let Some(table) = load(&mut transaction, endpoint, doing).await? {
-        let stored: Vec<&str> =
-            table.key().iter().map(|column| column.json_path.as_str()).collect();
-        let configured = Table::new(endpoint, paths);
-        let configured: Vec<&str> =
-            configured.key().iter().map(|column| column.json_path.as_str()).collect();
-        if stored != configured {
-            return Err(StoreError::KeyChanged {
-                table: endpoint.to_owned(),
-                stored: stored.join(", "),
-                configured: configured.join(", "),
-            });
-        }
-        return Ok(());
+        return table.make_sure_of_key(paths);
     }
     let taken: Option<String> = sqlx::query_scalar(
         "SELECT type FROM sqlite_schema WHERE name = ? COLLATE NOCASE AND type <> 'trigger'",
@@ -68,6 +56,24 @@ pub(super) async fn ensure_table(
     .await
     .doing(doing)?;
     transaction.commit().await.doing(doing)
+}
+
+impl Table {
+    /// Makes sure that the stored table has the key that the configuration says.
+    pub(super) fn make_sure_of_key(&self, paths: &Paths) -> Result<(), StoreError> {
+        let json_paths = |table: &Self| {
+            table.key().iter().map(|column| column.json_path.clone()).collect::<Vec<_>>()
+        };
+        let (stored, configured) = (json_paths(self), json_paths(&Self::new(&self.name, paths)));
+        if stored == configured {
+            return Ok(());
+        }
+        Err(StoreError::KeyChanged {
+            table: self.name.clone(),
+            stored: stored.join(", "),
+            configured: configured.join(", "),
+        })
+    }
 }
 
 /// Carries the changes out, on the database and on `table`.

@@ -283,7 +283,7 @@ async fn spell_reals(
         from = last.try_get::<i64, _>(0)?.checked_add(1);
         let places = vec!["(?, ?)"; rows.len()].join(", ");
         let update = format!(
-            "WITH spelled (id, text) AS (VALUES {places}) UPDATE {} SET {} = spelled.text FROM spelled WHERE _rowid_ = spelled.id",
+            "WITH _sync_new (id, text) AS (VALUES {places}) UPDATE {} SET {} = _sync_new.text FROM _sync_new WHERE _rowid_ = _sync_new.id",
             quoted(target),
             quoted(column),
         );

@@ -67,7 +67,7 @@ pub(super) async fn open(settings: &Settings) -> Result<SqliteConnection, StoreE
         mode: settings.mode,
         source,
     })?;
-    prepare(&mut connection).await.doing("prepare the database")?;
+    prepare(&mut connection, path).await.doing("prepare the database")?;
     Ok(connection)
 }
 
@@ -160,7 +160,7 @@ pub(super) async fn reopen(settings: &Settings) -> Result<SqliteConnection, Stor
     let path = &settings.path;
     let open = |source| StoreError::Open { path: path.clone(), source: Cause::new(source) };
     let mut connection = connect(path).await.map_err(open)?;
-    configure(&mut connection).await.map_err(open)?;
+    configure(&mut connection, path).await.map_err(open)?;
     Ok(connection)
 }
 
@@ -169,7 +169,7 @@ pub(super) async fn nothing() -> Result<SqliteConnection, sqlx::Error> {
     SqliteConnectOptions::new().in_memory(true).disable_statement_logging().connect().await
 }
 
-async fn configure(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+async fn configure(connection: &mut SqliteConnection, path: &Path) -> Result<(), sqlx::Error> {
     for pragma in [
         // Readers never wait for the writer.
         "PRAGMA journal_mode = WAL",
@@ -182,17 +182,25 @@ async fn configure(connection: &mut SqliteConnection) -> Result<(), sqlx::Error>
     ] {
         sqlx::query(pragma).execute(&mut *connection).await?;
     }
-    ddl::set_cache(connection, ddl::CACHE).await
+    ddl::set_cache(connection, ddl::CACHE).await?;
+    // Temporary files hold copies of the data: they belong on the same disk, which may be an encrypted one, and not in
+    // /var/tmp. Where a full disk is told of, it is this one, too.
+    let folder = fs::canonicalize(path).ok().and_then(|path| path.parent().map(Path::to_owned));
+    if let Some(folder) = folder.as_deref().and_then(Path::to_str) {
+        let set = format!("PRAGMA temp_store_directory = '{}'", folder.replace('\'', "''"));
+        sqlx::query(AssertSqlSafe(set)).execute(connection).await?;
+    }
+    Ok(())
 }
 
-async fn prepare(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), sqlx::Error> {
     let mark: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
     if mark != APPLICATION_ID {
         // Before the log is on: the mark must be in the file itself from the first on, whatever ends the process.
         let set = AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}"));
         sqlx::query(set).execute(&mut *connection).await?;
     }
-    configure(connection).await?;
+    configure(connection, path).await?;
     let migrations = MIGRATIONS.iter().map(|&(version, description, sql)| {
         Migration::new(
             version,

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     clock::format_utc,
-    rows::{ColumnType, Fate, Redactor, Transforms},
+    rows::{ColumnType, Fate, Paths, Redactor, Transforms},
 };
 
 const SCRUB: &str = "remove what must no longer be stored";
@@ -114,11 +114,14 @@ impl Store {
         if before.as_ref() == Some(&after) {
             return Ok(Scrubbed::default());
         }
+        let was_synced = before.is_some();
         let before = before.unwrap_or_default();
         let scrub = Scrub {
             endpoint,
+            was_synced,
             before: &before,
             added: before.added(transforms),
+            key: Paths::new(transforms),
             mark: Mark { now: &now, run },
         };
         let mut scrubbed = scrub.carry_out(&mut transaction).await?;
@@ -134,8 +137,12 @@ impl Store {
 /// What is to be done to one endpoint.
 struct Scrub<'s> {
     endpoint: &'s str,
+    /// Whether it has had a run before, so that the file may hold something of it, even where its table is gone.
+    was_synced: bool,
     before: &'s Applied,
     added: Transforms,
+    /// No more than the key's parts.
+    key: Paths,
     mark: Mark<'s>,
 }
 
@@ -152,8 +159,9 @@ impl Scrub<'_> {
             self.columns(connection, table, &mut redactor, &mut scrubbed).await?;
         }
         scrubbed.rejects = self.rejects(connection, &mut redactor).await.doing(SCRUB)?;
-        if has_table || scrubbed.rejects > 0 {
-            // Also where no row has such a value any more: what has been overwritten may be in the file's free space.
+        if self.was_synced || has_table || scrubbed.rejects > 0 {
+            // Also where no row has such a value any more: what has been overwritten, or was in a table that somebody has
+            // dropped, may be in the file's free space.
             erase::note(connection, self.mark.now).await.doing(SCRUB)?;
         }
         Ok(scrubbed)
@@ -171,6 +179,10 @@ impl Scrub<'_> {
         let with = |wanted: Fate| {
             (0..fates.len()).filter(|index| fates[*index] == wanted).collect::<Vec<_>>()
         };
+        if with(Fate::Removed).iter().any(|index| table.columns[*index].key_part.is_some()) {
+            // No key of the configuration is excluded, so this table has the key of an earlier one: it cannot go on anyway.
+            table.make_sure_of_key(&self.key)?;
+        }
         let widened = with(Fate::Hashed)
             .into_iter()
             .filter(|index| table.columns[*index].declared != ColumnType::Text)

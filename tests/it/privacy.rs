@@ -2,6 +2,7 @@
 
 mod extra;
 mod own;
+mod sequences;
 mod settings;
 mod traces;
 
@@ -51,8 +52,8 @@ impl Registry {
 
     /// Sets the endpoint's transforms.
     fn configure(&mut self, lines: &str) {
-        let endpoint =
-            format!("[[endpoint]]\nname = \"users\"\npath = \"/users\"\nkey = [\"id\"]\n{lines}\n");
+        let key = if lines.starts_with("key") { "" } else { "key = [\"id\"]\n" };
+        let endpoint = format!("[[endpoint]]\nname = \"users\"\npath = \"/users\"\n{key}{lines}\n");
         self.sandbox.write(
             "config.toml",
             &format!(

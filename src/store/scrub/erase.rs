@@ -1,6 +1,6 @@
 //! Makes sure that removed values are in no free space of the file and not in its log.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
@@ -20,6 +20,13 @@ pub enum Erasure {
     Done,
     /// They are still in the file or its log, since another program reads an earlier state of it.
     Waiting,
+    /// They are still in the file, since its disk has no room to write it anew.
+    NoRoom {
+        /// How many bytes that takes.
+        needed: u64,
+        /// How many there are.
+        free: u64,
+    },
 }
 
 impl Store {
@@ -28,24 +35,26 @@ impl Store {
     /// What is left undone, even by a crash, is taken up by the next call.
     ///
     /// # Errors
-    /// Where there is no room for a second copy of the file's content, or the file cannot be written.
+    /// Where the file cannot be written.
     pub async fn erase(&self) -> Result<Erasure, StoreError> {
         let mut writer = self.writer.lock().await;
         writer.recover().await?;
-        erase(&mut writer.connection).await.doing(ERASE)
+        erase(&mut writer.connection, &self.settings.path).await.doing(ERASE)
     }
 }
 
-async fn erase(connection: &mut SqliteConnection) -> Result<Erasure, sqlx::Error> {
-    let step: Option<String> = sqlx::query_scalar("SELECT step FROM _sync_erasure")
-        .fetch_optional(&mut *connection)
-        .await?;
-    let Some(step) = step else { return Ok(Erasure::NotDue) };
+async fn erase(connection: &mut SqliteConnection, path: &Path) -> Result<Erasure, sqlx::Error> {
+    let Some((step, since)) = due(connection).await? else { return Ok(Erasure::NotDue) };
     if step == "vacuum" {
+        // Looked at beforehand: a try would fill the disk for everybody else on it, run after run.
+        let needed = needed(connection).await?;
+        if let Some(free) = free(path).filter(|free| *free < needed) {
+            return Ok(Erasure::NoRoom { needed, free });
+        }
         // Zeroing what is deleted (`PRAGMA secure_delete`) is not enough: a page that was split keeps copies of what has
         // moved. Row ids stay in every table with an index, as those with a key are.
         sqlx::query("VACUUM").execute(&mut *connection).await?;
-        sqlx::query("UPDATE _sync_erasure SET step = 'truncate'").execute(&mut *connection).await?;
+        is_written_anew(connection, &since).await?;
     }
     wait_for(connection, PATIENCE).await?;
     let checkpoint =
@@ -55,8 +64,50 @@ async fn erase(connection: &mut SqliteConnection) -> Result<Erasure, sqlx::Error
     if is_busy != 0 {
         return Ok(Erasure::Waiting);
     }
-    sqlx::query("DELETE FROM _sync_erasure").execute(connection).await?;
+    is_done(connection, &since).await?;
     Ok(Erasure::Done)
+}
+
+/// How many bytes it takes to write the file anew: a temporary copy of its content, and one in the log.
+async fn needed(connection: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+    let content: i64 = sqlx::query_scalar(
+        "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(u64::try_from(content).unwrap_or(0).saturating_mul(2))
+}
+
+/// How many bytes are free on the file's disk, where that can be told.
+fn free(path: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// The step that is due, and since when.
+async fn due(connection: &mut SqliteConnection) -> Result<Option<(String, String)>, sqlx::Error> {
+    sqlx::query_as("SELECT step, since FROM _sync_erasure").fetch_optional(connection).await
+}
+
+/// Notes that the file was written anew for what is due since then: not for what another process has noted meanwhile.
+async fn is_written_anew(
+    connection: &mut SqliteConnection,
+    since: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE _sync_erasure SET step = 'truncate' WHERE since = ?")
+        .bind(since)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Notes the same of the log.
+async fn is_done(connection: &mut SqliteConnection, since: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM _sync_erasure WHERE since = ?")
+        .bind(since)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Notes that removed values may still be in the file.
@@ -73,4 +124,24 @@ async fn wait_for(connection: &mut SqliteConnection, length: Duration) -> Result
     let pragma = AssertSqlSafe(format!("PRAGMA busy_timeout = {}", length.as_millis()));
     sqlx::query(pragma).execute(connection).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Settings, open};
+
+    #[tokio::test]
+    async fn what_another_process_has_noted_meanwhile_stays_due() {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let settings = Settings { path: folder.path().join("a.db"), mode: 0o600 };
+        let mut connection = open::open(&settings).await.expect("a new database opens");
+        let ours = "2026-11-24T00:00:00.000Z";
+        note(&mut connection, ours).await.expect("it is noted");
+        note(&mut connection, "2026-11-24T00:00:01.000Z").await.expect("it is noted");
+        is_written_anew(&mut connection, ours).await.expect("the database can be written");
+        is_done(&mut connection, ours).await.expect("the database can be written");
+        let due = due(&mut connection).await.expect("the database can be read");
+        assert_eq!(due.map(|(step, _)| step).as_deref(), Some("vacuum"));
+    }
 }

@@ -73,9 +73,10 @@ pub(super) async fn replace(
         }
         replaced += changed.len() as u64;
         let places = vec!["(?, ?)"; changed.len()].join(", ");
+        // A name that no endpoint can have.
         let update = format!(
-            "WITH replaced (id, text) AS (VALUES {places}) UPDATE {conflict}{table} SET {column} = replaced.text, {} \
-             FROM replaced WHERE _rowid_ = replaced.id",
+            "WITH _sync_new (id, text) AS (VALUES {places}) UPDATE {conflict}{table} SET {column} = _sync_new.text, {} \
+             FROM _sync_new WHERE _rowid_ = _sync_new.id",
             Mark::SET
         );
         let mut arguments = SqliteArguments::default();

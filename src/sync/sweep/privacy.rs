@@ -21,12 +21,20 @@ impl Sweeper<'_> {
                  longer returns keep their old ones"
             );
         }
-        if store.erase().await? == Erasure::Waiting {
-            tracing::warn!(
+        match store.erase().await? {
+            Erasure::NotDue | Erasure::Done => {}
+            Erasure::Waiting => tracing::warn!(
                 endpoint.name = name,
                 "removed values are still in the database's file or its log, since another program reads an earlier \
                  state of it: the next run tries again to erase them"
-            );
+            ),
+            Erasure::NoRoom { needed, free } => tracing::warn!(
+                endpoint.name = name,
+                disk.needed_bytes = needed,
+                disk.free_bytes = free,
+                "removed values are still in the database's file, since there is no room on its disk to write it \
+                 anew: free some, and the next run erases them"
+            ),
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! The key of hashes, and settings that name nothing.
 
+use serde_json::json;
+
 use super::{KEY, Registry, people};
 
 #[test]
@@ -63,4 +65,22 @@ fn a_setting_that_names_nothing_is_told() {
     registry.returns(Vec::new());
     let told = registry.run("exclude = ['emial']").expect_status(0).stderr;
     assert!(!told.contains("emial"), "{told}");
+}
+
+#[test]
+fn a_setting_within_what_was_always_empty_is_not_suspected() {
+    let record = json!({ "id": 1, "attendees": [], "host": null, "room": {}, "email": null });
+    let mut registry = Registry::new(vec![record]);
+    let told = registry
+        .run("exclude = ['attendees[].email', 'host.name', 'room.owner.name', 'email']")
+        .expect_status(0)
+        .stderr;
+    assert!(!told.contains("no record has what"), "{told}");
+    let told = registry.run("exclude = ['attendes[].email', 'hots.name']").expect_status(0).stderr;
+    assert!(told.contains("exclude = attendes[].email, exclude = hots.name"), "{told}");
+
+    // Here people's data is, only not where the settings say.
+    registry.returns(vec![json!({ "id": 1, "attendees": ["Ada"], "host": "Ada" })]);
+    let told = registry.run("exclude = ['attendees[].email', 'host.name']").expect_status(0).stderr;
+    assert!(told.contains("exclude = attendees[].email, exclude = host.name"), "{told}");
 }

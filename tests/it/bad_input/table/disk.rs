@@ -216,3 +216,25 @@ fn a_daemon_that_met_a_full_disk_goes_on_at_the_checkpoint_once_there_is_room() 
     let sweeps = "SELECT min(sweep_id) FROM _sync_sweeps WHERE result = 'complete'";
     assert_eq!(world.sandbox.count(sweeps), 1, "the sweep that met the full disk was finished");
 }
+
+#[test]
+fn a_disk_without_room_to_write_the_file_anew_holds_nothing_up_but_the_erasure() {
+    let Some(namespace) = namespace_for("a disk without room for an erasure") else { return };
+    let mut world = World::new(|_, _| None);
+    world.mended.mend();
+    super::run(&world.sandbox, &["--run-now"]).expect_status(0);
+    let open = rusqlite::Connection::open(world.sandbox.database()).expect("it can be opened");
+    let large = "CREATE TABLE of_users AS SELECT randomblob(300000); PRAGMA wal_checkpoint";
+    open.execute_batch(large).expect("the database can be written");
+    drop(open);
+    world.set("ENDPOINT__USERS__EXCLUDE", "[\"name\"]");
+    world.set("DATABASE__PATH", "disk/mapiq.db");
+    let mut command = with_mounts(&world, namespace, &["--run-now"], ON_SMALL_DISK);
+    let finished = Finished::from(command.output().expect("sh starts"));
+    finished.expect_status(0).expect_stderr("free some, and the next run erases them");
+    assert_eq!(world.sandbox.count("SELECT count(*) FROM _sync_erasure"), 1);
+
+    world.unset("DATABASE__PATH");
+    super::run(&world.sandbox, &["--run-now"]).expect_status(0);
+    assert_eq!(world.sandbox.count("SELECT count(*) FROM _sync_erasure"), 0);
+}
