@@ -1,6 +1,10 @@
 //! What every endpoint's run uses.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use tokio::sync::Mutex;
 
@@ -22,6 +26,8 @@ pub(super) struct Shared {
     pub(super) max_wait: Duration,
     /// The longest that a request may take from its reservation to its end.
     pub(super) longest_request: Duration,
+    /// How often the token endpoint has refused by its limit: who holds a reservation from before must not ask it again.
+    pub(super) token_refusals: AtomicU64,
     max_elapsed: Duration,
     watcher: Watcher,
     /// By group: whose turn it is to wait for a slot.
@@ -48,6 +54,7 @@ impl Shared {
         let endpoints = settings.endpoints.iter();
         Self {
             max_wait: settings.max_wait,
+            token_refusals: AtomicU64::new(0),
             longest_request: client.settings().timeout.saturating_add(SENT_WITHIN),
             max_elapsed: client.settings().max_elapsed,
             turns: endpoints
