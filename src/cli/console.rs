@@ -29,7 +29,8 @@ pub(super) fn clear_bars() {
 
 /// Prints a line to stderr. Where that is closed nobody listens, which is no reason to stop.
 pub(super) fn print(text: &str) {
-    writeln!(Log, "{text}").ok();
+    // In one write: after each the bars are drawn again, right behind what has no end of a line yet.
+    Log.write_all(format!("{text}\n").as_bytes()).ok();
 }
 
 /// Writes to stderr, above the bars.

@@ -119,6 +119,23 @@ fn a_log_line_stays_whole_above_the_bars() {
 }
 
 #[test]
+fn a_line_for_a_person_stays_whole_above_the_bars() {
+    let refused = std::sync::atomic::AtomicBool::new(false);
+    let api =
+        Api::serve(move |asked| match refused.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            false => Answer::status(503, ""),
+            true => page(asked, 2),
+        });
+    let mut sandbox = Sandbox::with_api(&api.url(), &endpoint("users", "/users", ""));
+    sandbox.set("TERM", "xterm-256color");
+    sandbox.set("MAPIQ_SYNC__RETRY__MAX_ELAPSED", "1m");
+    let (shown, _) = Terminal::open().run(&sandbox);
+    let (_, line) = shown.split_once("HTTP 503 ").expect("the refusal is told");
+    let (line, _) = line.split_once("\r\n").expect("the line has an end");
+    assert!(line.ends_with(" s") && !line.contains(['·', '\u{1b}']), "a bar in it: {line:?}");
+}
+
+#[test]
 fn a_terminal_that_cannot_move_its_cursor_gets_plain_lines() {
     let (_api, mut sandbox) = served();
     sandbox.set("TERM", "dumb");
