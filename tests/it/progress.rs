@@ -121,11 +121,10 @@ fn a_log_line_stays_whole_above_the_bars() {
 #[test]
 fn a_line_for_a_person_stays_whole_above_the_bars() {
     let refused = std::sync::atomic::AtomicBool::new(false);
-    let api =
-        Api::serve(move |asked| match refused.swap(true, std::sync::atomic::Ordering::SeqCst) {
-            false => Answer::status(503, ""),
-            true => page(asked, 2),
-        });
+    let api = Api::serve(move |asked| {
+        let again = refused.swap(true, std::sync::atomic::Ordering::SeqCst);
+        if again { page(asked, 2) } else { Answer::status(503, "") }
+    });
     let mut sandbox = Sandbox::with_api(&api.url(), &endpoint("users", "/users", ""));
     sandbox.set("TERM", "xterm-256color");
     sandbox.set("MAPIQ_SYNC__RETRY__MAX_ELAPSED", "1m");
