@@ -52,10 +52,11 @@ pub(super) fn event(event: &Event<'_>) {
                 "waits for the rate limit"
             );
         }
-        Event::Refused { endpoint, group, pause, refusals } => {
+        Event::Refused { endpoint, group, problem, pause, refusals } => {
             tracing::warn!(
                 endpoint.name = endpoint,
                 limit.group = group,
+                %problem,
                 pause_ms = milliseconds(*pause),
                 refusals,
                 "the API refuses by its rate limit"

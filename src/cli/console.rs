@@ -6,7 +6,7 @@ use std::{
     sync::LazyLock,
 };
 
-use indicatif::MultiProgress;
+use indicatif::{MultiProgress, ProgressDrawTarget};
 
 /// The bars below everything else; there are none where stderr is no terminal.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
@@ -21,15 +21,18 @@ pub(super) fn bars() -> &'static MultiProgress {
     &BARS
 }
 
-/// Takes the bars off the terminal.
+/// Takes the bars off the terminal for good.
 pub(super) fn clear_bars() {
     // A terminal that is gone shows nothing anyway.
     BARS.clear().ok();
+    // Else the next line would draw them again, below itself and on top of what stdout writes to the same terminal.
+    BARS.set_draw_target(ProgressDrawTarget::hidden());
 }
 
 /// Prints a line to stderr. Where that is closed nobody listens, which is no reason to stop.
 pub(super) fn print(text: &str) {
-    writeln!(Log, "{text}").ok();
+    // In one write: after each the bars are drawn again, right behind what has no end of a line yet.
+    Log.write_all(format!("{text}\n").as_bytes()).ok();
 }
 
 /// Writes to stderr, above the bars.

@@ -286,12 +286,14 @@ impl<'r> Requester<'r> {
         self.shared.tell(&Event::Refused {
             endpoint: &self.endpoint.name,
             group,
+            problem: &limited.problem,
             pause: length,
             refusals: self.refusals,
         });
         if self.refusals >= REFUSALS {
             let until = NotBefore::new(now.boot.saturating_add(length), now);
-            Err(Halt::Paused(Pause::Refused { times: self.refusals, until }))
+            let problem = limited.problem.clone();
+            Err(Halt::Paused(Pause::Refused { times: self.refusals, until, problem }))
         } else {
             Ok(())
         }

@@ -76,6 +76,8 @@ pub enum Event<'a> {
         endpoint: &'a str,
         /// The group that the pause is for.
         group: &'a str,
+        /// What the API says.
+        problem: &'a Problem,
         /// How long.
         pause: Duration,
         /// Refusals in a row, this one included.
@@ -187,13 +189,15 @@ pub enum Pause {
     Wait(NotBefore),
     /// The API refuses every request by its rate limit.
     #[error(
-        "refused by the rate limit {times} times in a row, at last until {until}; the next run goes on. Does something else use the same client, or is the limit lower than `rate_limit` says?"
+        "refused by the rate limit {times} times in a row, at last with {problem}, until {until}; the next run goes on. Does something else use the same client, or is the limit lower than `rate_limit` says?"
     )]
     Refused {
         /// How often.
         times: u32,
         /// How long the last refusal holds.
         until: NotBefore,
+        /// What the API said with it.
+        problem: Problem,
     },
     /// Another process is at work on the endpoint.
     #[error("another process is syncing this endpoint")]

@@ -90,6 +90,20 @@ fn a_short_pause_is_waited_for() {
 }
 
 #[test]
+fn what_the_rate_limit_does_not_explain_is_told_in_the_apis_words() {
+    const QUOTA: &str = r#"{"statusCode":403,"message":"Out of call volume quota. Quota will be replenished in 01:22:33."}"#;
+    for (status, body, told) in [
+        (403, QUOTA, "users  HTTP 403 Forbidden: Out of call volume quota. Quota will be"),
+        (503, "down for the night", "users  HTTP 503 Service Unavailable: down for the night"),
+    ] {
+        let api = serve(move |_| Answer::status(status, body).with("retry-after", "90"));
+        let mut sandbox = users_and_rooms(&api);
+        without_waiting(&mut sandbox);
+        sandbox.run(&["--run-now"]).expect_status(75).expect_stderr(told);
+    }
+}
+
+#[test]
 fn a_pause_is_obeyed_after_a_restart_too() {
     let api = refused_once();
     let mut sandbox = users_and_rooms(&api);

@@ -95,9 +95,9 @@ fn a_terminal_shows_a_bar_an_endpoint_and_what_it_waits_for() {
     }
     assert!(!shown.contains("page 1:"), "a plain line beside the bars: {shown:?}");
     // The last thing written takes the bars away: the summary says how it went.
-    let cleared = shown.rfind("\u{1b}[2K").expect("the bars are taken off");
-    let left = shown.get(cleared..).expect("it was found there");
-    assert!(!left.contains("users"), "{left:?}");
+    let (_, left) = shown.rsplit_once("\u{1b}[2K").expect("the bars are taken off");
+    let left = left.trim_start_matches("\u{1b}[1A");
+    assert_eq!(left, "\r\n", "the empty line above the summary");
     assert!(summary.contains("users     ok"), "{summary}");
 }
 
@@ -116,6 +116,22 @@ fn a_log_line_stays_whole_above_the_bars() {
         assert_eq!(line.find(" DEBUG "), Some("2026-01-01T00:00:00.000000Z".len()), "{line:?}");
         assert!(!line.contains("page 1  "), "a bar in a log line: {line:?}");
     }
+}
+
+#[test]
+fn a_line_for_a_person_stays_whole_above_the_bars() {
+    let refused = std::sync::atomic::AtomicBool::new(false);
+    let api = Api::serve(move |asked| {
+        let again = refused.swap(true, std::sync::atomic::Ordering::SeqCst);
+        if again { page(asked, 2) } else { Answer::status(503, "") }
+    });
+    let mut sandbox = Sandbox::with_api(&api.url(), &endpoint("users", "/users", ""));
+    sandbox.set("TERM", "xterm-256color");
+    sandbox.set("MAPIQ_SYNC__RETRY__MAX_ELAPSED", "1m");
+    let (shown, _) = Terminal::open().run(&sandbox);
+    let (_, line) = shown.split_once("HTTP 503 ").expect("the refusal is told");
+    let (line, _) = line.split_once("\r\n").expect("the line has an end");
+    assert!(line.ends_with(" s") && !line.contains(['·', '\u{1b}']), "a bar in it: {line:?}");
 }
 
 #[test]

@@ -58,10 +58,21 @@ impl fmt::Display for Problem {
         if let Some(reason) = self.status.canonical_reason() {
             write!(f, " {reason}")?;
         }
-        if !self.summary.is_empty() {
-            write!(f, ": {}", self.summary)?;
+        let summary = without_full_stop(&self.summary);
+        // `HTTP 503 Service Unavailable: Service Unavailable` says nothing twice.
+        let reason = self.status.canonical_reason().unwrap_or_default();
+        if !summary.is_empty() && !summary.eq_ignore_ascii_case(reason) {
+            write!(f, ": {summary}")?;
         }
         Ok(())
+    }
+}
+
+/// A sentence that goes on, in an error's chain or in front of a hint.
+fn without_full_stop(sentence: &str) -> &str {
+    match sentence.strip_suffix('.') {
+        Some(rest) if !rest.ends_with('.') => rest,
+        _ => sentence,
     }
 }
 
@@ -87,6 +98,11 @@ fn from_json(value: &RawValue, depth: u8) -> Option<String> {
     }
     let fields =
         if fields.is_empty() { String::new() } else { format!(" ({})", fields.join("; ")) };
+    if let Some((_, before)) = parts.split_last_mut() {
+        for part in before {
+            part.truncate(without_full_stop(part).len());
+        }
+    }
     Some(parts.join(": ") + &fields)
 }
 

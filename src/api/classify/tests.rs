@@ -162,4 +162,17 @@ fn a_problem_is_shown_with_its_status() {
     let problem = Problem::read(StatusCode::NOT_FOUND, b"gone");
     assert_eq!(problem.to_string(), "HTTP 404 Not Found: gone");
     assert_eq!(Problem::read(StatusCode::BAD_GATEWAY, b"").to_string(), "HTTP 502 Bad Gateway");
+    for said in ["Bad Gateway.", r#"{"statusCode":502,"message":"Bad gateway."}"#] {
+        let problem = Problem::read(StatusCode::BAD_GATEWAY, said.as_bytes());
+        assert_eq!(problem.to_string(), "HTTP 502 Bad Gateway", "{said}");
+    }
+}
+
+#[test]
+fn a_problems_sentences_lose_the_full_stop_before_what_follows() {
+    let body = br#"{"title":"Not allowed.","detail":"Ask for it."}"#;
+    let problem = Problem::read(StatusCode::FORBIDDEN, body);
+    assert_eq!(problem.to_string(), "HTTP 403 Forbidden: Not allowed: Ask for it");
+    let cut = Problem::read(StatusCode::FORBIDDEN, b"and so on...");
+    assert_eq!(cut.to_string(), "HTTP 403 Forbidden: and so on...");
 }

@@ -51,9 +51,9 @@ pub(super) fn is_worth_a_line(event: &Event<'_>) -> bool {
         | Event::Scrubbed { .. }
         | Event::Narrowed { .. }
         | Event::Waiting { reason: Wait::Retry(_), .. } => true,
+        Event::Refused { .. } => lines::is_unusual_refusal(event),
         Event::PageStored { .. }
         | Event::Waiting { reason: Wait::Limit | Wait::Pause, .. }
-        | Event::Refused { .. }
         | Event::Finished(_) => false,
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{fmt::Write, time::Duration};
 
+use http::StatusCode;
+
 use super::super::table::{counted, thousands};
 use crate::{
     store::RowCounts,
@@ -21,6 +23,13 @@ pub(super) struct Lines {
 pub(super) fn width(jobs: &[JobSettings]) -> usize {
     let names = jobs.iter().flat_map(|job| &job.endpoints);
     names.map(|name| name.chars().count()).max().unwrap_or(0)
+}
+
+/// Whether a refusal is none that the rate limit explains: a quota that is spent, a service that is down for a while. Told
+/// once, not each time in a row.
+pub(super) fn is_unusual_refusal(event: &Event<'_>) -> bool {
+    matches!(event, Event::Refused { problem, refusals: 1, .. }
+        if problem.status != StatusCode::TOO_MANY_REQUESTS)
 }
 
 impl Lines {
@@ -68,6 +77,9 @@ fn line(event: &Event<'_>, width: usize) -> Option<String> {
         }
         Event::Waiting { endpoint, length, reason: Wait::Retry(error) } => {
             (endpoint, format!("{}; trying again in {}", chain(*error), seconds(*length)))
+        }
+        Event::Refused { endpoint, problem, .. } if is_unusual_refusal(event) => {
+            (endpoint, problem.to_string())
         }
         // The wait that follows says it, or the end that it leads to.
         Event::Refused { .. } => return None,
