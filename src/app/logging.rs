@@ -30,7 +30,7 @@ pub(super) fn event(event: &Event<'_>) {
         Event::Narrowed { endpoint, problem, refused, width } => {
             tracing::warn!(
                 endpoint.name = endpoint,
-                %problem,
+                problem = problem.to_string(),
                 "the API refuses {refused} at once: asks for {width}"
             );
         }
@@ -56,7 +56,7 @@ pub(super) fn event(event: &Event<'_>) {
             tracing::warn!(
                 endpoint.name = endpoint,
                 limit.group = group,
-                %problem,
+                problem = problem.to_string(),
                 pause_ms = milliseconds(*pause),
                 refusals,
                 "the API refuses by its rate limit"

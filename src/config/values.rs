@@ -98,16 +98,18 @@ fn measure_text(node: &Node, what: &str, unit: &str) -> Result<String, Problem> 
 
 /// A duration: `500ms`, `60s`, `10m`, `1h`, `7d`.
 pub(super) fn duration(node: &Node) -> Result<Duration, Problem> {
-    duration_up_to(node, LONGEST, "366d")
+    duration_up_to(node, LONGEST, "366d", "s")
 }
 
-/// A duration that is no longer than the one given, which is also given as it is written.
+/// A duration that is no longer than the one given, which is also given as it is written. `unit` is the one that a number
+/// without any most likely means.
 pub(super) fn duration_up_to(
     node: &Node,
     longest: Duration,
     written: &str,
+    unit: &str,
 ) -> Result<Duration, Problem> {
-    let text = measure_text(node, "a duration", "s")?;
+    let text = measure_text(node, "a duration", unit)?;
     let length = measure(&text, &DURATION_UNITS).map(Duration::from_millis).ok_or_else(|| {
         Problem::new(
             format!("must be a duration, not `{text}`"),

@@ -139,7 +139,7 @@ fn format(node: &Node) -> Result<DateFormat, Problem> {
 
 /// A length of whole units of the format.
 fn length(node: &Node, unit: TimeDelta) -> Result<TimeDelta, Problem> {
-    let length = values::duration_up_to(node, FARTHEST, "3660d")?;
+    let length = values::duration_up_to(node, FARTHEST, "3660d", "d")?;
     let length = TimeDelta::from_std(length).expect("ten years are not too long");
     if length.num_milliseconds() % unit.num_milliseconds().max(1) == 0 {
         return Ok(length);

@@ -171,8 +171,9 @@ While it runs, without a token:
   GET /openapi.json               the definition of the API
   GET /_simulator/requests        what was asked for; ?path=/v2/users
   GET /_simulator/stats           the same, in numbers
-  POST /_simulator/faults         add a fault: {\"path\": …, \"kind\": …}, options as
-                                  above; DELETE forgets all, GET lists them
+  POST /_simulator/faults         add a fault: {\"path\": …, \"kind\": …}, and
+                                  options as above; DELETE forgets all, GET
+                                  lists them
   POST /_simulator/time           put the time forward: {\"advance\": \"36h\"}";
 
 impl SimulateArgs {

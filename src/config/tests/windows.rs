@@ -56,7 +56,7 @@ fn a_wrong_key_of_a_window_is_refused() {
             "is written \"1d\"",
         ),
         ("back = '3661d'", "window.back` is too long: 3661d", "\"3660d\" at most"),
-        ("back = 30", "window.back` must be a duration with its unit", "write \"30s\""),
+        ("back = 30", "window.back` must be a duration with its unit", "write \"30d\""),
         ("back = '1d', end = 'open'", "window.end` must be one of inclusive, exclusive", "known"),
         ("back = '1d', format = '%Q'", "window.format` holds a specifier that is not", "%Y-%m-%d"),
         ("back = '1d', format = '%H:%M'", "window.format` does not tell a full date", "%Y-%m-%d"),

@@ -163,7 +163,7 @@ fn every_event_of_a_troubled_run_has_fields_with_units() {
     settings.add_filter(r"duration_ms=\d+", "duration_ms=[MS]");
     let story: Vec<&str> = log.lines().filter(|line| line.contains("app::logging")).collect();
     settings.bind(|| insta::assert_snapshot!(story.join("\n"), @r#"
-    [TIME]  WARN run{run.id=1 job.name="all"}:endpoint{endpoint.name="users"}: mapiq_sync::app::logging: the API refuses by its rate limit endpoint.name="users" limit.group="/v2/users" pause_ms=60000 refusals=1
+    [TIME]  WARN run{run.id=1 job.name="all"}:endpoint{endpoint.name="users"}: mapiq_sync::app::logging: the API refuses by its rate limit endpoint.name="users" limit.group="/v2/users" problem="HTTP 429 Too Many Requests: Rate limit is exceeded. Try again in 59 seconds" pause_ms=60000 refusals=1
     [TIME]  WARN run{run.id=1 job.name="all"}:endpoint{endpoint.name="users"}: mapiq_sync::app::logging: endpoint paused: the rate limit asks for a wait until [TIME] UTC (1 min), longer than `rate_limit.max_wait`; the next run goes on endpoint.name="users" pages=1 limit.not_before="[TIME]"
     [TIME]  WARN run{run.id=1 job.name="all"}:endpoint{endpoint.name="users"}: mapiq_sync::app::logging: records cannot be stored: see _sync_rejects endpoint.name="users" records=1
     [TIME]  INFO mapiq_sync::app::logging: run done job.name="all" run.id=1 trigger="schedule" result="paused" pages=1 rows.new=1 rows.changed=0 rows.unchanged=0 rejected=1 requests=2 duration_ms=[MS]
