@@ -105,7 +105,7 @@ pub enum StoreError {
     /// A statement failed.
     #[error("{}cannot {doing}", place(.database.as_ref()))]
     Sql {
-        /// The file, where it is known yet: see [`StoreError::at`].
+        /// The file, where it is known yet.
         database: Option<PathBuf>,
         /// What was being done, as the end of "cannot …".
         doing: &'static str,
