@@ -11,11 +11,17 @@ mod survives;
 
 use std::{
     os::unix::net::UnixDatagram,
-    sync::mpsc::{self, Receiver},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver},
+    },
     thread,
 };
 
-use crate::support::{Answer, PATIENCE, Running, Sandbox, wait_until};
+use crate::{
+    listing::Gate,
+    support::{Answer, Api, PATIENCE, Running, Sandbox, wait_until},
+};
 
 /// An endpoint whose body is the array of its records.
 const USERS: &str = "[[endpoint]]\nname = \"users\"\npath = \"/v2/users\"\nkey = [\"id\"]\n";
@@ -23,6 +29,19 @@ const USERS: &str = "[[endpoint]]\nname = \"users\"\npath = \"/v2/users\"\nkey =
 /// One user.
 fn one_user() -> Answer {
     Answer::json(r#"[{"id":1,"name":"Ada"}]"#)
+}
+
+/// An API that answers with one user once the gate is open, and a sandbox that waits for that.
+fn held_back() -> (Arc<Gate>, Api, Sandbox) {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let api = Api::serve(move |_| {
+        held.pass();
+        one_user()
+    });
+    let mut sandbox = Sandbox::with_api(&api.url(), USERS);
+    sandbox.set("MAPIQ_SYNC__API__TIMEOUT", "60s");
+    (gate, api, sandbox)
 }
 
 /// The service manager's end of `$NOTIFY_SOCKET`.

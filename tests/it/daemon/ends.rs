@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use super::{USERS, one_user, started, wait_for_log, wait_for_runs};
+use super::{USERS, held_back, one_user, started, wait_for_log, wait_for_runs};
 use crate::{
     listing::Gate,
     support::{Answer, Api, Asked, Sandbox, wait_until},
@@ -72,14 +72,7 @@ fn a_signal_lets_the_page_in_hand_be_stored_and_the_next_run_goes_on_behind_it()
 
 #[test]
 fn a_second_signal_does_not_wait_for_the_page_in_hand() {
-    let gate = Gate::new();
-    let held = gate.clone();
-    let api = Api::serve(move |_| {
-        held.pass();
-        one_user()
-    });
-    let mut sandbox = Sandbox::with_api(&api.url(), USERS);
-    sandbox.set("MAPIQ_SYNC__API__TIMEOUT", "60s");
+    let (gate, api, mut sandbox) = held_back();
     let (daemon, manager) = started(&mut sandbox);
     wait_until("the page is asked for", || !api.asked_for("/v2/users").is_empty());
     daemon.signal(Signal::TERM);

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use rustix::process::Signal;
 
-use super::{USERS, one_user, started, wait_for_log, wait_for_runs};
+use super::{USERS, held_back, one_user, started, wait_for_log, wait_for_runs};
 use crate::{
     listing::{Gate, endpoint, page, whole},
     support::{Answer, Api, Running, Sandbox, wait_until},
@@ -79,14 +79,7 @@ fn a_moved_database_has_all_that_was_stored_and_is_left_alone() {
 
 #[test]
 fn a_database_that_is_moved_back_at_once_is_gone_on_with() {
-    let gate = Gate::new();
-    let held = gate.clone();
-    let api = Api::serve(move |_| {
-        held.pass();
-        one_user()
-    });
-    let mut sandbox = Sandbox::with_api(&api.url(), USERS);
-    sandbox.set("MAPIQ_SYNC__API__TIMEOUT", "60s");
+    let (gate, api, mut sandbox) = held_back();
     let (daemon, _manager) = started(&mut sandbox);
     wait_until("the page is asked for", || !api.asked_for("/v2/users").is_empty());
     let away = sandbox.path().join("away.db");

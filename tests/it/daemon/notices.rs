@@ -2,22 +2,12 @@
 
 use rustix::process::Signal;
 
-use super::{ServiceManager, USERS, one_user, started};
-use crate::{
-    listing::Gate,
-    support::{Answer, Api, Sandbox, wait_until},
-};
+use super::{ServiceManager, USERS, held_back, started};
+use crate::support::{Answer, Api, Sandbox, wait_until};
 
 #[test]
 fn it_says_that_it_is_ready_what_it_does_and_that_it_stops() {
-    let gate = Gate::new();
-    let held = gate.clone();
-    let api = Api::serve(move |_| {
-        held.pass();
-        one_user()
-    });
-    let mut sandbox = Sandbox::with_api(&api.url(), USERS);
-    sandbox.set("MAPIQ_SYNC__API__TIMEOUT", "60s");
+    let (gate, api, mut sandbox) = held_back();
     let manager = ServiceManager::of(&mut sandbox);
     let daemon = sandbox.start(&[]);
 
