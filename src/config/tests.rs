@@ -1,6 +1,7 @@
 //! Tests of the whole: what is accepted, and what is refused with which words.
 
 mod accepted;
+mod documented;
 mod refused;
 mod rendered;
 mod windows;

@@ -3,7 +3,6 @@ use std::{fs, path::PathBuf, time::Duration};
 use super::*;
 use crate::{
     api::pagination::Style,
-    config::{read, reader::Diagnostics},
     limits::Limit,
     rows::{ColumnType, FieldPath},
 };
@@ -298,31 +297,3 @@ fn the_shipped_file_is_turned_to_a_simulator_by_variables_alone() -> Result<(), 
     assert!(config.sync.endpoints.iter().all(|endpoint| endpoint.limit == limit));
     Ok(())
 }
-
-#[test]
-fn the_documentation_names_every_key() {
-    let documentation = include_str!("../../../docs/configuration.md");
-    let diagnostics = Diagnostics::default();
-    let text = changed("key = [\"id\"]", "key = [\"id\"]\npagination = { style = \"cursor\" }")
-        .replacen("[[endpoint]]", &format!("{PAGED}\n[[endpoint]]"), 1);
-    read(&text, Path::new("config.toml"), &Environment::default(), &diagnostics);
-    let known = diagnostics.known();
-    assert!(known.contains("endpoint.pagination.offset_param"), "every style is looked at");
-    assert!(known.contains("endpoint.window.slice"), "a window is looked at");
-    let named = |key: &&String| {
-        [format!("`{key}`"), format!("`[{key}]`"), format!("`[[{key}]]`")]
-            .iter()
-            .any(|name| documentation.contains(name))
-    };
-    let missing: Vec<_> = known.iter().filter(|key| !named(key)).collect();
-    assert!(missing.is_empty(), "not in docs/configuration.md: {missing:?}");
-}
-
-const PAGED: &str = r#"
-[[endpoint]]
-name = "paged"
-path = "/v2/paged"
-key = ["id"]
-pagination = { style = "page" }
-window = { back = "1d" }
-"#;
