@@ -19,6 +19,9 @@ use crate::rows::json;
 /// Who we say that we are.
 const USER_AGENT: &str = concat!("mapiq-sync/", env!("CARGO_PKG_VERSION"));
 
+/// The most of a body's stated length that is made room for before any of it has come.
+const RESERVED: usize = 1 << 20;
+
 /// The API's client; a clone shares its connections and its token.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
@@ -185,10 +188,12 @@ impl Client {
         let failed = |error| TransportError::of(error, host(), self.0.settings.timeout);
         let too_large = || TransportError::TooLarge { host: host(), limit };
         let mut response = request.send().await.map_err(failed)?;
-        if response.content_length().is_some_and(|length| length > limit) {
+        let stated = response.content_length().unwrap_or(0);
+        if stated > limit {
             return Err(too_large());
         }
-        let mut body = Vec::new();
+        let mut body =
+            Vec::with_capacity(usize::try_from(stated).map_or(0, |length| length.min(RESERVED)));
         // The chunks are counted as they are decompressed, so that a small answer that grows without end is dropped in time.
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if (body.len() + chunk.len()) as u64 > limit {

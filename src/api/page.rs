@@ -19,6 +19,8 @@ const SHOWN: usize = 80;
 pub struct Page<'a> {
     /// The records, in the order sent.
     pub records: Vec<&'a RawValue>,
+    /// The array that the records came in, as it was sent.
+    array: &'a str,
     /// How many records the API says there are in all.
     pub total: Option<u64>,
     /// What the API names as the next cursor or URL.
@@ -142,7 +144,8 @@ pub fn parse<'a>(
     };
     let total = total.map_or(Ok(None), |path| total_of(members, path))?;
     let next = next.map_or(Ok(None), |path| next_of(members, path))?;
-    Ok(Page { records: records_of(document, records)?, total, next })
+    let (records, array) = records_of(document, text, records)?;
+    Ok(Page { records, array, total, next })
 }
 
 /// A body that begins like a page is one that was cut, and holds people's data: only of another one the beginning is shown.
@@ -156,21 +159,24 @@ fn not_json(text: &str, source: serde_json::Error) -> PageError {
     }
 }
 
+/// The records, and the array that they came in.
 fn records_of<'a>(
     document: Document<'a>,
+    text: &'a str,
     path: Option<&FieldPath>,
-) -> Result<Vec<&'a RawValue>, PageError> {
+) -> Result<(Vec<&'a RawValue>, &'a str), PageError> {
     match (document, path) {
-        (Document::Array(elements), None) => Ok(elements),
+        (Document::Array(elements), None) => Ok((elements, text.trim())),
         (Document::Object(members), Some(path)) => {
             let found = path.resolve_in(&members).ok_or_else(|| PageError::RecordsMissing {
                 path: path.clone(),
                 present: keys(&members),
             })?;
-            json::elements(found).ok_or_else(|| PageError::RecordsNotArray {
+            let elements = json::elements(found).ok_or_else(|| PageError::RecordsNotArray {
                 path: path.clone(),
                 kind: json::kind(found),
-            })
+            })?;
+            Ok((elements, found.get()))
         }
         (Document::Array(_), Some(path)) => Err(missing(path, Kind::Array)),
         (Document::Scalar(value), Some(path)) => Err(missing(path, json::kind(value))),
@@ -237,12 +243,8 @@ fn hint(arrays: &[String]) -> String {
 impl Page<'_> {
     /// The digest of the records as they were sent: two pages with the same one are the same page.
     pub fn digest(&self) -> Digest {
-        let mut hasher = blake3::Hasher::new();
-        for record in &self.records {
-            hasher.update(&(record.get().len() as u64).to_le_bytes());
-            hasher.update(record.get().as_bytes());
-        }
-        Digest::from_hash(hasher.finalize())
+        // In one piece: BLAKE3 is several times as fast so as it is on one record after the other.
+        Digest::of(self.array.as_bytes())
     }
 }
 
