@@ -23,6 +23,8 @@ pub(super) struct Table {
     pub(super) extra: Option<Extra>,
     /// Columns that users have added.
     pub(super) added_by_users: Vec<String>,
+    /// Whether users have added triggers.
+    pub(super) has_triggers: bool,
 }
 
 /// A data column.
@@ -99,6 +101,7 @@ impl Table {
             columns: Vec::new(),
             extra: None,
             added_by_users: Vec::new(),
+            has_triggers: false,
         };
         for part in 0..paths.key_len() {
             let path = path_id(part);

@@ -1,22 +1,19 @@
 //! The guarded upsert of a page: finds out which rows are new or differ, and writes only those.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
-};
+mod look_up;
 
-use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteArguments};
+use std::sync::Arc;
 
+use indexmap::IndexMap;
+use sqlx::{AssertSqlSafe, SqliteConnection, sqlite::SqliteArguments};
+
+use self::look_up::{Key, Stored, look_up};
 use super::{
     RowCounts, RunId,
     schema::{Place, Table},
     statements::{self, bind, places, quoted},
 };
 use crate::rows::{Paths, Record, SqlValue};
-
-/// Keys looked up in one statement.
-const LOOKED_UP_AT_ONCE: usize = 200;
 
 /// Rows written in one statement: each statement crosses to the connection's thread, and those of some hundred rows cost
 /// more to parse than they save.
@@ -25,17 +22,13 @@ const WRITTEN_AT_ONCE: usize = 20;
 /// SQLite's limit on the places of a statement (`SQLITE_MAX_VARIABLE_NUMBER`).
 const MAX_PLACES: usize = 32_766;
 
+/// Why a value has a form for its column.
+const EVERY_VALUE_FITS: &str = "the table was changed to hold every value of the page";
+
 /// What is written into the bookkeeping columns.
 pub(super) struct Stamp {
     pub(super) now: Arc<str>,
     pub(super) run: RunId,
-}
-
-/// A row as the table has it.
-struct Stored {
-    hash: Vec<u8>,
-    deleted: bool,
-    run: RunId,
 }
 
 /// A record with the values of its columns.
@@ -56,31 +49,31 @@ pub(super) async fn upsert(
     stamp: &Stamp,
 ) -> Result<RowCounts, sqlx::Error> {
     let mut counts = RowCounts::default();
-    let rows = last_of_each_key(table, paths, records, &mut counts);
-    let mut changed = Vec::new();
-    let looked_up = LOOKED_UP_AT_ONCE.min(MAX_PLACES / (table.key().len() + 1)).max(1);
-    for rows in rows.chunks(looked_up) {
-        for (row, stored) in rows.iter().zip(look_up(connection, table, rows).await?) {
-            match stored {
-                None => counts.new += 1,
-                Some(stored) if stored.hash == row.hash && !stored.deleted => {
-                    counts.unchanged += 1;
-                    continue;
-                }
-                Some(stored) => {
-                    // A row without a hash was changed by this run, but not by a record.
-                    let was_written = stored.hash.iter().any(|byte| *byte != 0);
-                    if stored.run == stamp.run && was_written {
-                        counts.conflicting += 1;
-                    }
-                    counts.changed += 1;
-                }
+    let places = table.places_of(paths);
+    let rows: Vec<_> = last_of_each_key(table, records, &mut counts).into_iter().collect();
+    let found = look_up(connection, table, &rows, stamp.run).await?;
+    let (mut new, mut changed) = (Vec::new(), Vec::new());
+    for ((_, record), stored) in rows.into_iter().zip(found) {
+        match stored {
+            Stored::Unchanged => counts.unchanged += 1,
+            Stored::New => {
+                counts.new += 1;
+                new.push(record);
             }
-            changed.push(row);
+            Stored::Changed | Stored::Conflicting => {
+                counts.conflicting += u64::from(stored == Stored::Conflicting);
+                counts.changed += 1;
+                changed.push(record);
+            }
         }
     }
-    for rows in changed.chunks(WRITTEN_AT_ONCE.min(MAX_PLACES / table.width()).max(1)) {
-        write(connection, table, rows, stamp).await?;
+    let written = WRITTEN_AT_ONCE.min(MAX_PLACES / table.width()).max(1);
+    let insert = if table.has_triggers { Write::Upsert } else { Write::Insert };
+    for (how, records) in [(insert, new), (Write::Upsert, changed)] {
+        for records in records.chunks(written) {
+            let rows = records.iter().map(|record| row_values(table, paths, &places, record));
+            write(connection, table, how, &rows.collect::<Vec<_>>(), stamp).await?;
+        }
     }
     Ok(counts)
 }
@@ -88,37 +81,23 @@ pub(super) async fn upsert(
 /// Drops all but the last record of each key: of a key that comes twice the later one wins.
 fn last_of_each_key<'p>(
     table: &Table,
-    paths: &Paths,
     records: &'p [Record<'_>],
     counts: &mut RowCounts,
-) -> Vec<RowValues<'p>> {
-    let places = table.places_of(paths);
-    let key = table.key();
-    let mut rows: Vec<RowValues<'p>> = Vec::with_capacity(records.len());
-    let mut by_key: HashMap<Vec<KeyValue<'p>>, usize> = HashMap::with_capacity(records.len());
+) -> IndexMap<Key<'p>, &'p Record<'p>> {
+    let declared: Vec<_> = table.key().iter().map(|column| column.declared).collect();
+    let mut rows = IndexMap::with_capacity(records.len());
     for record in records {
-        let row = row_values(table, paths, &places, record);
         // The key's parts come first in a record.
-        let values = record
-            .fields
-            .iter()
-            .zip(&key)
-            .filter_map(|((_, value), column)| value.to_sql(column.declared));
-        match by_key.entry(values.map(KeyValue::from).collect()) {
-            Entry::Vacant(entry) => {
-                entry.insert(rows.len());
-                rows.push(row);
-            }
-            Entry::Occupied(entry) => {
-                if let Some(earlier) = rows.get_mut(*entry.get()) {
-                    if earlier.hash == row.hash {
-                        counts.unchanged += 1;
-                    } else {
-                        counts.conflicting += 1;
-                        counts.changed += 1;
-                    }
-                    *earlier = row;
-                }
+        let parts = record.fields.iter().zip(&declared);
+        let key: Key<'p> = parts
+            .map(|((_, value), declared)| value.to_sql(*declared).expect(EVERY_VALUE_FITS).into())
+            .collect();
+        match rows.insert(key, record) {
+            None => {}
+            Some(earlier) if earlier.hash == record.hash => counts.unchanged += 1,
+            Some(_) => {
+                counts.conflicting += 1;
+                counts.changed += 1;
             }
         }
     }
@@ -138,11 +117,7 @@ fn row_values<'p>(
         match places.get(path.index()).copied().flatten() {
             Some(Place::Column(index)) => {
                 if let Some((column, place)) = table.columns.get(index).zip(values.get_mut(index)) {
-                    *place = Some(
-                        value
-                            .to_sql(column.declared)
-                            .expect("the table was changed to hold every value of the page"),
-                    );
+                    *place = Some(value.to_sql(column.declared).expect(EVERY_VALUE_FITS));
                 }
             }
             Some(Place::Extra(_)) => {
@@ -158,74 +133,22 @@ fn row_values<'p>(
     RowValues { hash: record.hash, values, extra }
 }
 
-/// A key's part as something that can be compared: equal where SQLite finds it equal.
-#[derive(PartialEq, Eq, Hash)]
-enum KeyValue<'p> {
-    Integer(i64),
-    Real(u64),
-    Text(Cow<'p, str>),
-}
-
-impl<'p> From<SqlValue<'p>> for KeyValue<'p> {
-    fn from(value: SqlValue<'p>) -> Self {
-        match value {
-            SqlValue::Integer(value) => Self::Integer(value),
-            // Adding zero makes one of the two zeros, which SQLite finds equal.
-            SqlValue::Real(value) => Self::Real((value + 0.0).to_bits()),
-            SqlValue::Text(value) => Self::Text(value),
-        }
-    }
-}
-
-/// Finds the stored rows of some keys, in the order of the keys.
-async fn look_up(
-    connection: &mut SqliteConnection,
-    table: &Table,
-    rows: &[RowValues<'_>],
-) -> Result<Vec<Option<Stored>>, sqlx::Error> {
-    let key = table.key_positions();
-    let conditions: Vec<String> = table
-        .key()
-        .iter()
-        .enumerate()
-        .map(|(part, column)| format!("t.{} = k.column{}", quoted(&column.name), part + 2))
-        .collect();
-    // CROSS JOIN fixes the order: for each key given, one search in the key's index.
-    let sql = format!(
-        "SELECT k.column1, t._hash, t._deleted_at IS NOT NULL, t._run_id FROM (VALUES {}) AS k CROSS JOIN {} AS t WHERE {}",
-        places(rows.len(), key.len() + 1),
-        quoted(&table.name),
-        conditions.join(" AND ")
-    );
-    let mut arguments = SqliteArguments::default();
-    for (ordinal, row) in rows.iter().enumerate() {
-        bind(
-            &mut arguments,
-            i64::try_from(ordinal).expect("a statement looks up some hundred keys"),
-        )?;
-        for &position in &key {
-            bind_value(&mut arguments, row.values.get(position).and_then(Option::as_ref))?;
-        }
-    }
-    let mut stored = Vec::new();
-    stored.resize_with(rows.len(), || None);
-    for row in sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await? {
-        let ordinal: i64 = row.try_get(0)?;
-        let found =
-            Stored { hash: row.try_get(1)?, deleted: row.try_get(2)?, run: RunId(row.try_get(3)?) };
-        if let Some(place) =
-            usize::try_from(ordinal).ok().and_then(|ordinal| stored.get_mut(ordinal))
-        {
-            *place = Some(found);
-        }
-    }
-    Ok(stored)
+/// How rows are written.
+#[derive(Clone, Copy)]
+enum Write {
+    /// Rows whose keys are not there. A statement that fails is not undone by itself (`OR FAIL`), as the transaction is: else
+    /// SQLite would copy every page that it touches to a temporary file before, which is more than all else that is written.
+    /// Not for a table with triggers: SQLite takes the clause for that of the statements in them, too.
+    Insert,
+    /// Rows whose keys may be there.
+    Upsert,
 }
 
 async fn write(
     connection: &mut SqliteConnection,
     table: &Table,
-    rows: &[&RowValues<'_>],
+    how: Write,
+    rows: &[RowValues<'_>],
     stamp: &Stamp,
 ) -> Result<(), sqlx::Error> {
     let extra = table.extra.as_ref().map(|extra| &extra.column);
@@ -236,6 +159,7 @@ async fn write(
         .chain(extra)
         .map(|name| quoted(name))
         .collect();
+    let name = quoted(&table.name);
     let key: Vec<String> = table.key().iter().map(|column| quoted(&column.name)).collect();
     // A row that comes back keeps the time when it was first seen, and loses its tombstone.
     let updated: Vec<String> = columns
@@ -246,14 +170,15 @@ async fn write(
         .map(|column| format!("{column} = excluded.{column}"))
         .collect();
     columns.extend(statements::BOOKKEEPING.iter().map(|(name, _)| quoted(name)));
-    let sql = format!(
-        "INSERT INTO {} ({}) VALUES {} ON CONFLICT ({}) DO UPDATE SET {}",
-        quoted(&table.name),
-        columns.join(", "),
-        places(rows.len(), columns.len()),
-        key.join(", "),
-        updated.join(", ")
-    );
+    let (columns, values) = (columns.join(", "), places(rows.len(), columns.len()));
+    let sql = match how {
+        Write::Insert => format!("INSERT OR FAIL INTO {name} ({columns}) VALUES {values}"),
+        Write::Upsert => format!(
+            "INSERT INTO {name} ({columns}) VALUES {values} ON CONFLICT ({}) DO UPDATE SET {}",
+            key.join(", "),
+            updated.join(", ")
+        ),
+    };
     let mut arguments = SqliteArguments::default();
     for row in rows {
         for value in &row.values {

@@ -1,5 +1,6 @@
 //! The tables beside their values: what users add to them, who reads them meanwhile, and what cannot be stored.
 
+mod order;
 mod users;
 
 use std::{

@@ -29,9 +29,16 @@ pub(in crate::store) async fn load(
     }
     let present: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_xinfo(?)")
         .bind(endpoint)
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await
         .doing(doing)?;
+    let has_triggers: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE)",
+    )
+    .bind(endpoint)
+    .fetch_one(connection)
+    .await
+    .doing(doing)?;
     let made = || {
         let extra = extra.iter().map(|extra| extra.column.as_str());
         let columns = columns.iter().map(|column| column.name.as_str()).chain(extra);
@@ -56,7 +63,7 @@ pub(in crate::store) async fn load(
         .filter(|name| !made().any(|made| made.eq_ignore_ascii_case(name)))
         .cloned()
         .collect();
-    Ok(Some(Table { name: endpoint.to_owned(), columns, extra, added_by_users }))
+    Ok(Some(Table { name: endpoint.to_owned(), columns, extra, added_by_users, has_triggers }))
 }
 
 /// The columns that `_sync_columns` tells of; none where there is no table.

@@ -168,3 +168,15 @@ fn rows_that_users_have_deleted_come_back() {
     let rows = stored.stored(&[r#"{"id":1,"v":10,"w":1}"#, r#"{"id":2,"v":20,"w":2}"#]);
     assert_eq!((rows.new, rows.unchanged), (1, 1));
 }
+
+#[test]
+fn a_trigger_settles_its_conflicts_in_its_own_way() {
+    let mut stored = filled();
+    stored.user(
+        "CREATE TABLE rooms (v UNIQUE);
+        CREATE TRIGGER added AFTER INSERT ON Records BEGIN INSERT OR IGNORE INTO rooms VALUES (new.v); END;",
+    );
+    let rows = stored.stored(&[r#"{"id":3,"v":30}"#, r#"{"id":4,"v":30}"#]);
+    assert_eq!(rows.new, 2);
+    assert_eq!(stored.rows("SELECT v FROM rooms"), ["30"]);
+}
