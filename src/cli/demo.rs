@@ -19,7 +19,8 @@ use super::{
 };
 use crate::{
     config::{self, Config, Environment},
-    simulator, store,
+    simulator::{self, Simulator},
+    store,
 };
 
 /// Arguments of `demo`.
@@ -79,8 +80,8 @@ async fn show(args: DemoArgs, stop: &CancellationToken) -> Result<ExitStatus> {
     let url = format!("http://{}", listener.local_addr()?);
     let ended = CancellationToken::new();
     let simulator = TaskTracker::new();
-    let served =
-        simulator.spawn(simulator::serve(listener, simulated(), ended.clone().cancelled_owned()));
+    let served = simulator
+        .spawn(Simulator::new(simulated()).serve(listener, ended.clone().cancelled_owned()));
     simulator.close();
 
     print_result(&format!(

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::arguments::SimulateArgs;
 use super::print_result;
-use crate::simulator::{self, Settings, TOKEN_PATH};
+use crate::simulator::{Settings, Simulator, TOKEN_PATH};
 
 /// Binds a port, says which, and serves until `stop`.
 ///
@@ -27,7 +27,8 @@ pub(crate) async fn run(args: SimulateArgs, stop: CancellationToken) -> anyhow::
         .with_context(|| format!("cannot listen on 127.0.0.1:{port}"))?;
     let address = listener.local_addr().context("cannot tell the port")?;
     print_result(&announcement(address, &settings)?)?;
-    simulator::serve(listener, settings, stop.cancelled_owned())
+    Simulator::new(settings)
+        .serve(listener, stop.cancelled_owned())
         .await
         .context("the simulator failed")
 }
