@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::arguments::SimulateArgs;
-use super::print_result;
+use super::{print_result, shell};
 use crate::simulator::{Settings, Simulator, TOKEN_PATH};
 
 /// Binds a port, says which, and serves until `stop`.
@@ -46,14 +46,9 @@ fn announcement(address: SocketAddr, settings: &Settings) -> anyhow::Result<Stri
     ];
     let mut text = format!("listening on http://{address}\nto point mapiq-sync at it:");
     for (name, value) in exports {
-        write!(text, "\n  export {name}={}", quoted_for_shell(&value))?;
+        write!(text, "\n  export {name}={}", shell::quoted(&value))?;
     }
     Ok(text)
-}
-
-/// The value within single quotes, where a shell takes everything literally but the quote itself.
-fn quoted_for_shell(value: &str) -> String {
-    format!("'{}'", value.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

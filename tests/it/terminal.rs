@@ -56,4 +56,15 @@ impl Terminal {
         assert_eq!(output.status.code(), Some(0), "{shown}");
         (shown, String::from_utf8(output.stdout).expect("what is printed is UTF-8"))
     }
+
+    /// The same with stdout and stderr on this terminal.
+    #[track_caller]
+    pub(crate) fn run_whole(self, mut command: Command) -> String {
+        let other = self.screen.try_clone().expect("a file can be held twice");
+        let status = command.stdin(Stdio::null()).stdout(other).stderr(self.screen).status();
+        drop(command);
+        let shown = self.written.join().expect("the terminal is read to its end");
+        assert_eq!(status.expect("the binary starts").code(), Some(0), "{shown}");
+        shown
+    }
 }
