@@ -1,8 +1,7 @@
 WITH used AS (
     SELECT name AS building, capacity AS desks, strftime('%w', date) AS day,
            100.0 * count(*) / capacity AS percent
-    FROM reservations
-    JOIN buildings ON buildings.id = workspace_building_id
+    FROM reservations JOIN buildings ON buildings.id = workspace_building_id
     WHERE status = 'CheckedIn'
     GROUP BY buildings.id, date  -- days on which nobody came are left out
 )
@@ -12,6 +11,4 @@ SELECT building, desks,
        round(avg(percent) FILTER (WHERE day = '3')) AS Wed,
        round(avg(percent) FILTER (WHERE day = '4')) AS Thu,
        round(avg(percent) FILTER (WHERE day = '5')) AS Fri
-FROM used
-GROUP BY building
-ORDER BY Tue DESC
+FROM used GROUP BY building ORDER BY Tue DESC

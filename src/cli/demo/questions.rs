@@ -22,7 +22,7 @@ pub(super) const QUESTIONS: [Question; 3] = [
         barred: &["Mon", "Tue", "Wed", "Thu", "Fri"],
     },
     Question {
-        words: "Who reserves a desk and does not come, in percent of the reservations?",
+        words: "Who reserves a desk and does not come, in percent of their reservations?",
         sql: include_str!("no_shows.sql"),
         barred: &["Mon_to_Thu", "Fri"],
     },

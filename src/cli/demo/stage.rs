@@ -81,13 +81,18 @@ impl Stage {
     /// goes.
     pub(super) fn config(&self) -> Result<Config> {
         let (url, simulated) = (&self.url, simulated()?);
+        // As it stands there, it would be relative to systemd's folder for state, where there is one.
+        let file = std::path::absolute(&self.database)?;
+        let file = file.to_str().with_context(|| {
+            format!("the path `{}` is not Unicode text: give another --dir", file.display())
+        })?;
         let settings = [
             ("MAPIQ_CLIENT_ID", simulated.client_id),
             ("MAPIQ_CLIENT_SECRET", simulated.client_secret),
             ("MAPIQ_SYNC__API__BASE_URL", url.clone()),
             ("MAPIQ_SYNC__API__TOKEN_URL", format!("{url}{TOKEN_PATH}")),
             ("MAPIQ_SYNC__RATE_LIMIT__PER", format!("{}s", SCALED_MINUTE.as_secs())),
-            ("MAPIQ_SYNC__DATABASE__PATH", self.database.display().to_string()),
+            ("MAPIQ_SYNC__DATABASE__PATH", file.to_owned()),
         ];
         let environment: Environment =
             settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

@@ -2,7 +2,7 @@
 
 mod looks;
 
-use std::{fs, process::Stdio, time::Duration};
+use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, process::Stdio, time::Duration};
 
 use mapiq_sync::clock::Clock;
 use rusqlite::types::Value;
@@ -132,8 +132,7 @@ fn tells_the_whole_story(stdout: &str) {
         WITH used AS (
             SELECT name AS building, capacity AS desks, strftime('%w', date) AS day,
                    100.0 * count(*) / capacity AS percent
-            FROM reservations
-            JOIN buildings ON buildings.id = workspace_building_id
+            FROM reservations JOIN buildings ON buildings.id = workspace_building_id
             WHERE status = 'CheckedIn'
             GROUP BY buildings.id, date  -- days on which nobody came are left out
         )
@@ -143,9 +142,7 @@ fn tells_the_whole_story(stdout: &str) {
                round(avg(percent) FILTER (WHERE day = '3')) AS Wed,
                round(avg(percent) FILTER (WHERE day = '4')) AS Thu,
                round(avg(percent) FILTER (WHERE day = '5')) AS Fri
-        FROM used
-        GROUP BY building
-        ORDER BY Tue DESC
+        FROM used GROUP BY building ORDER BY Tue DESC
 
     building            desks  Mon        Tue        Wed        Thu        Fri
     ------------------  -----  ---------  ---------  ---------  ---------  ---------
@@ -154,33 +151,31 @@ fn tells_the_whole_story(stdout: &str) {
     Rotterdam Centraal    144   20 █▋      30 ██▌     24 ██      30 ██▌     10 ▉
     Eindhoven Centraal     72    8 ▋       14 █▏      11 ▉       14 █▏       5 ▍
 
-    Who reserves a desk and does not come, in percent of the reservations?
+    Who reserves a desk and does not come, in percent of their reservations?
 
         WITH kept AS (
             SELECT coalesce(department, '(none)') AS department,
                    strftime('%w', date) AS day, status = 'NoShow' AS no_show
-            FROM reservations
-            JOIN users ON users.id = user_id
+            FROM reservations JOIN users ON users.id = user_id
             WHERE status IN ('CheckedIn', 'NoShow')
+              AND strftime('%w', date) BETWEEN '1' AND '5'
         )
         SELECT department, sum(no_show) AS no_shows,
                round(100 * avg(no_show) FILTER (WHERE day < '5')) AS Mon_to_Thu,
                round(100 * avg(no_show) FILTER (WHERE day = '5')) AS Fri
-        FROM kept
-        GROUP BY department
-        ORDER BY Fri DESC
+        FROM kept GROUP BY department ORDER BY Fri DESC
 
     department              no_shows  Mon_to_Thu                 Fri
     ----------------------  --------  -------------------------  ------------------
-    Engineering                  114          10 ████▍            32 ██████████████
+    Engineering                  112          10 ████▍            32 ██████████████
     Research & Development        94          13 █████▊           27 ███████████▉
-    Legal                        114          11 ████▉            25 ███████████
-    Human Resources              102          12 █████▎           24 ██████████▌
+    Legal                        113          11 ████▉            25 ███████████
+    Human Resources              100          12 █████▎           24 ██████████▌
     Sales                        128          13 █████▊           23 ██████████▏
-    Marketing                    104          11 ████▉            23 ██████████▏
-    Finance                       96          12 █████▎           21 █████████▎
+    Marketing                    103          11 ████▉            23 ██████████▏
+    Finance                       95          12 █████▎           21 █████████▎
     (none)                        78          11 ████▉            17 ███████▌
-    Operations                   106          12 █████▎           14 ██████▏
+    Operations                   105          12 █████▎           14 ██████▏
 
     Which floors are the busiest, in percent of their desks?
 
@@ -292,6 +287,11 @@ fn a_folder_that_cannot_be_made_and_a_file_that_is_no_database_are_told() {
     sandbox.write("file", "");
     let none = sandbox.run(&["demo", "--dir", "file/folder"]).expect_status(1);
     assert!(none.stderr.contains("cannot make the folder `file/folder`"), "{}", none.stderr);
+
+    let unreadable = sandbox.path().join(OsStr::from_bytes(b"\xff"));
+    let mut command = sandbox.command(&["demo", "--dir"]);
+    let no_text = command.arg(unreadable).output().expect("the binary starts");
+    Finished::from(no_text).expect_status(1).expect_stderr("is not Unicode text");
 
     fs::write(sandbox.database(), "no database").expect("a file can be written");
     let other = sandbox.run(&["demo", "--dir", "."]).expect_status(74);
