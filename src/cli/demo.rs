@@ -97,7 +97,7 @@ fn introduction(stage: &Stage) -> String {
     let company = format!(
         "A simulator of the Mapiq API listens on {}. It plays a company of {BUILDINGS} buildings, {USERS} people and \
          {} reservations over ninety days, and takes the documented {REQUESTS} requests a minute an endpoint. Its \
-         minute has {} seconds, so that you see the waits, and it will refuse a request and fail at another.",
+         minute has {} seconds, so that you see the waits, and two requests will go wrong.",
         stage.url,
         thousands(RESERVATIONS),
         SCALED_MINUTE.as_secs(),

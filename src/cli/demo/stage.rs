@@ -108,12 +108,13 @@ impl Stage {
     pub(super) async fn met(&self, config: &Config) -> Result<Met> {
         let mut met = Met::default();
         for endpoint in &config.sync.endpoints {
-            let counts = self.simulator.counts(&endpoint.path).unwrap_or_default();
+            let (counts, listed) = (self.simulator.counts(&endpoint.path))
+                .zip(self.simulator.records(&endpoint.path))
+                .with_context(|| format!("the simulator has no listing `{}`", endpoint.path))?;
             met.limited += counts.limited;
             met.over_limit += counts.over_limit;
             met.failed += counts.failed;
             met.busiest_minute = met.busiest_minute.max(counts.busiest_window);
-            let listed = self.simulator.records(&endpoint.path).unwrap_or_default();
             let stored = self.count(&endpoint.name).await?;
             met.listed += listed;
             met.missing += listed.saturating_sub(stored);

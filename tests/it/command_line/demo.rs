@@ -98,8 +98,7 @@ fn tells_the_whole_story(stdout: &str) {
     A simulator of the Mapiq API listens on http://127.0.0.1:[PORT]. It plays a
     company of 4 buildings, 600 people and 9,000 reservations over ninety days, and
     takes the documented 20 requests a minute an endpoint. Its minute has 4
-    seconds, so that you see the waits, and it will refuse a request and fail at
-    another.
+    seconds, so that you see the waits, and two requests will go wrong.
 
     1. The first sync: all jobs of the shipped config.toml
 
