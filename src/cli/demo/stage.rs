@@ -108,9 +108,10 @@ impl Stage {
     pub(super) async fn met(&self, config: &Config) -> Result<Met> {
         let mut met = Met::default();
         for endpoint in &config.sync.endpoints {
-            let (counts, listed) = (self.simulator.counts(&endpoint.path))
-                .zip(self.simulator.records(&endpoint.path))
-                .with_context(|| format!("the simulator has no listing `{}`", endpoint.path))?;
+            let path = &endpoint.path;
+            let told = self.simulator.counts(path).zip(self.simulator.records(path));
+            let (counts, listed) =
+                told.with_context(|| format!("the simulator has no listing `{path}`"))?;
             met.limited += counts.limited;
             met.over_limit += counts.over_limit;
             met.failed += counts.failed;
