@@ -4,9 +4,11 @@ mod backfill;
 mod console;
 mod demo;
 mod exit_status;
+mod look;
 mod progress;
 mod run_now;
 mod serve;
+mod shell;
 mod simulate;
 mod table;
 

@@ -9,6 +9,7 @@
 mod clock;
 mod connection;
 mod control;
+mod counts;
 mod damage;
 mod data;
 mod faults;
@@ -24,39 +25,70 @@ mod settings;
 mod token;
 mod window;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use self::connection::{Connections, Wire};
 pub use self::{
     clock::real_now,
+    counts::Counts,
     faults::Fault,
     settings::{Limit, LimiterKind, NextUrl, Settings, Style, Windows},
+};
+use self::{
+    connection::{Connections, Wire},
+    data::{Endpoint, Filter},
+    server::Server,
 };
 
 /// The path of the token endpoint.
 pub const TOKEN_PATH: &str = "/oauth2/token";
 
-/// Serves on `listener` until `stop` is done. Connections end then, whatever is under way on them.
-///
-/// # Errors
-/// The listener fails for good.
-pub async fn serve(
-    listener: TcpListener,
-    settings: Settings,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let stopped = CancellationToken::new();
-    let connections = Connections { listener, stop: stopped.clone() };
-    let router = server::router(settings);
-    axum::serve(connections, router.into_make_service_with_connect_info::<Wire>())
-        .with_graceful_shutdown(async move {
-            stop.await;
-            stopped.cancel();
-        })
-        .await
+/// A simulator, and what can be done to it while it serves. Its clones are handles to the same one.
+#[derive(Clone)]
+pub struct Simulator(Arc<Server>);
+
+impl Simulator {
+    /// A simulator of these settings; its clocks start now.
+    pub fn new(settings: Settings) -> Self {
+        Self(Arc::new(Server::new(settings)))
+    }
+
+    /// Serves on `listener` until `stop` is done. Connections end then, whatever is under way on them.
+    ///
+    /// # Errors
+    /// The listener fails for good.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let stopped = CancellationToken::new();
+        let connections = Connections { listener, stop: stopped.clone() };
+        let router = server::router(self.0);
+        axum::serve(connections, router.into_make_service_with_connect_info::<Wire>())
+            .with_graceful_shutdown(async move {
+                stop.await;
+                stopped.cancel();
+            })
+            .await
+    }
+
+    /// Puts the simulated time forward.
+    pub fn advance(&self, by: Duration) {
+        self.0.clock.advance(by);
+    }
+
+    /// What the listing at a path was asked for so far; `None`: there is none.
+    pub fn counts(&self, path: &str) -> Option<Counts> {
+        Some(self.0.counts(Endpoint::at(path)?))
+    }
+
+    /// How many records the listing at a path has, as the simulated time is now; `None`: there is none.
+    pub fn records(&self, path: &str) -> Option<u64> {
+        Some(self.0.select(Endpoint::at(path)?, Filter::default()).total())
+    }
 }
 
 /// Reads a duration: a number of seconds, or a number with one of the units ms, s, m, h and d.

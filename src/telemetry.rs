@@ -94,7 +94,8 @@ fn tells_no_data(metadata: &Metadata<'_>) -> bool {
     ours || *metadata.level() <= Level::DEBUG
 }
 
-fn in_colour(terminal: bool, no_color: Option<&OsStr>) -> bool {
+/// Whether to write in colour: on a terminal, unless `NO_COLOR` is set and not empty.
+pub fn in_colour(terminal: bool, no_color: Option<&OsStr>) -> bool {
     terminal && no_color.is_none_or(OsStr::is_empty)
 }
 

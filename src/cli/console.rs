@@ -3,30 +3,51 @@
 use std::{
     env,
     io::{self, IsTerminal, Write},
-    sync::LazyLock,
+    sync::{LazyLock, Mutex, PoisonError},
 };
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
-/// The bars below everything else; there are none where stderr is no terminal.
-static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+use crate::telemetry;
+
+/// The bars below everything else; there are none where stderr is no terminal, or no run is under way.
+static BARS: LazyLock<Mutex<MultiProgress>> = LazyLock::new(Mutex::default);
 
 /// Whether stderr is a terminal that can move its cursor.
 pub(super) fn shows_bars() -> bool {
-    io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
+    io::stderr().is_terminal() && !is_dumb()
 }
 
-/// The bars.
-pub(super) fn bars() -> &'static MultiProgress {
-    &BARS
+/// Whether stdout is a terminal that shows colours to somebody who wants them.
+pub(super) fn shows_colours() -> bool {
+    let no_color = env::var_os("NO_COLOR");
+    telemetry::in_colour(io::stdout().is_terminal(), no_color.as_deref()) && !is_dumb()
 }
 
-/// Takes the bars off the terminal for good.
+/// Whether a terminal knows no escape sequences.
+fn is_dumb() -> bool {
+    env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// The bars of the run that is under way, or of the last one.
+fn bars() -> MultiProgress {
+    BARS.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Room for the bars of another run; those of an earlier one must be cleared.
+pub(super) fn new_bars() -> MultiProgress {
+    let bars = MultiProgress::new();
+    *BARS.lock().unwrap_or_else(PoisonError::into_inner) = bars.clone();
+    bars
+}
+
+/// Takes a run's bars off the terminal for good.
 pub(super) fn clear_bars() {
+    let bars = bars();
     // A terminal that is gone shows nothing anyway.
-    BARS.clear().ok();
+    bars.clear().ok();
     // Else the next line would draw them again, below itself and on top of what stdout writes to the same terminal.
-    BARS.set_draw_target(ProgressDrawTarget::hidden());
+    bars.set_draw_target(ProgressDrawTarget::hidden());
 }
 
 /// Prints a line to stderr. Where that is closed nobody listens, which is no reason to stop.
@@ -41,11 +62,11 @@ pub(super) struct Log;
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        BARS.suspend(|| io::stderr().write(bytes))
+        bars().suspend(|| io::stderr().write(bytes))
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        BARS.suspend(|| io::stderr().write_all(bytes))
+        bars().suspend(|| io::stderr().write_all(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -5,7 +5,9 @@ use std::{convert::Infallible, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ExitStatus, backfill, console, fail, fail_app, print_error, print_result, progress,
+    ExitStatus, backfill, console, fail, fail_app,
+    look::Look,
+    print_error, print_result, progress,
     table::{Align, counted, table, thousands},
     usage,
 };
@@ -27,15 +29,30 @@ pub(super) async fn run(
         Ok(jobs) => jobs,
         Err(message) => return usage(&message),
     };
-    let Some(dates) = dates else { return sync(config, &jobs, Trigger::RunNow, stop).await };
+    let Some(dates) = dates else {
+        return sync(config, &jobs, Trigger::RunNow, stop).await.status;
+    };
     match backfill::with_windows(jobs, &config.sync.endpoints) {
         Ok((jobs, left_out)) => {
             if !left_out.is_empty() {
                 console::print(&format!("left out, without a window: {}", left_out.join(", ")));
             }
-            sync(config, &jobs, Trigger::Backfill(dates), stop).await
+            sync(config, &jobs, Trigger::Backfill(dates), stop).await.status
         }
         Err(message) => usage(&message),
+    }
+}
+
+/// How it went, for who has more to tell of it than the summary.
+pub(super) struct Synced {
+    pub(super) status: ExitStatus,
+    /// A line a job; none where it could not begin.
+    pub(super) reports: Vec<JobReport>,
+}
+
+impl From<ExitStatus> for Synced {
+    fn from(status: ExitStatus) -> Self {
+        Self { status, reports: Vec::new() }
     }
 }
 
@@ -45,10 +62,10 @@ pub(super) async fn sync(
     jobs: &[JobSettings],
     trigger: Trigger,
     stop: &CancellationToken,
-) -> ExitStatus {
+) -> Synced {
     let app = match App::build(config, progress::watcher(jobs)).await {
         Ok(app) => app,
-        Err(error) => return fail_app(error),
+        Err(error) => return fail_app(error).into(),
     };
     let reports = tokio::select! {
         reports = app.run_once(jobs, trigger, stop) => reports,
@@ -58,10 +75,10 @@ pub(super) async fn sync(
     let closed = app.close().await;
     let reports = match reports {
         Ok(reports) => reports,
-        Err(error) => return fail_app(error),
+        Err(error) => return fail_app(error).into(),
     };
     console::print("");
-    let printed = print_result(summary(&reports).trim_end());
+    let printed = print_result(Look::of_stdout().table(&summary(&reports)).trim_end());
     print_trouble(&reports);
     if let Trigger::Backfill(Dates { from, to }) = trigger
         && reports.iter().any(|report| report.result() != RunResult::Ok)
@@ -70,11 +87,12 @@ pub(super) async fn sync(
             "the same command, with --from {from} --to {to}, goes on where this one has stopped"
         ));
     }
-    match (closed, printed) {
+    let status = match (closed, printed) {
         (Err(error), _) => fail_app(error),
         (Ok(()), Err(error)) => fail(ExitStatus::Failed, &error),
         (Ok(()), Ok(())) => ExitStatus::of(&reports),
-    }
+    };
+    Synced { status, reports }
 }
 
 /// Says why it does not end at once when it is told to.

@@ -12,8 +12,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::arguments::SimulateArgs;
-use super::print_result;
-use crate::simulator::{self, Settings, TOKEN_PATH};
+use super::{print_result, shell};
+use crate::simulator::{Settings, Simulator, TOKEN_PATH};
 
 /// Binds a port, says which, and serves until `stop`.
 ///
@@ -27,7 +27,8 @@ pub(crate) async fn run(args: SimulateArgs, stop: CancellationToken) -> anyhow::
         .with_context(|| format!("cannot listen on 127.0.0.1:{port}"))?;
     let address = listener.local_addr().context("cannot tell the port")?;
     print_result(&announcement(address, &settings)?)?;
-    simulator::serve(listener, settings, stop.cancelled_owned())
+    Simulator::new(settings)
+        .serve(listener, stop.cancelled_owned())
         .await
         .context("the simulator failed")
 }
@@ -45,14 +46,9 @@ fn announcement(address: SocketAddr, settings: &Settings) -> anyhow::Result<Stri
     ];
     let mut text = format!("listening on http://{address}\nto point mapiq-sync at it:");
     for (name, value) in exports {
-        write!(text, "\n  export {name}={}", quoted_for_shell(&value))?;
+        write!(text, "\n  export {name}={}", shell::quoted(&value))?;
     }
     Ok(text)
-}
-
-/// The value within single quotes, where a shell takes everything literally but the quote itself.
-fn quoted_for_shell(value: &str) -> String {
-    format!("'{}'", value.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

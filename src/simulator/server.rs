@@ -18,7 +18,9 @@ use super::{
     TOKEN_PATH,
     clock::{Clock, system_time},
     connection::Wire,
-    control, damage,
+    control,
+    counts::Counts,
+    damage,
     data::{Data, Endpoint, Filter, Moment, Selection},
     faults::{FaultKind, Faults, Told},
     limiter::Limiter,
@@ -61,29 +63,11 @@ struct TokenEndpoint {
 /// The state of an endpoint that the gateway guards.
 struct Gate {
     limiter: Limiter,
-    requests: u64,
-    limited: u64,
-    unauthorized: u64,
-    invalid: u64,
-    pages: u64,
+    counts: Counts,
 }
 
-/// The routes of a server with these settings.
-pub(crate) fn router(settings: Settings) -> Router {
-    let gates = Endpoint::ALL.map(|endpoint| {
-        let limiter = Limiter::new(settings.limit_of(endpoint.path()), settings.limiter);
-        Mutex::new(Gate { limiter, requests: 0, limited: 0, unauthorized: 0, invalid: 0, pages: 0 })
-    });
-    let server = Arc::new(Server {
-        clock: Clock::start(&settings),
-        faults: Mutex::new(Faults::new(settings.faults.clone())),
-        requests: Mutex::default(),
-        data: Arc::new(Data::new(&settings)),
-        selections: Mutex::default(),
-        token_endpoint: Mutex::default(),
-        gates,
-        settings,
-    });
+/// The routes of a server.
+pub(crate) fn router(server: Arc<Server>) -> Router {
     control::routes().fallback(answer).with_state(server)
 }
 
@@ -113,6 +97,24 @@ async fn answer(
 }
 
 impl Server {
+    /// A server with these settings.
+    pub(crate) fn new(settings: Settings) -> Self {
+        let gates = Endpoint::ALL.map(|endpoint| {
+            let limiter = Limiter::new(settings.limit_of(endpoint.path()), settings.limiter);
+            Mutex::new(Gate { limiter, counts: Counts::default() })
+        });
+        Self {
+            clock: Clock::start(&settings),
+            faults: Mutex::new(Faults::new(settings.faults.clone())),
+            requests: Mutex::default(),
+            data: Arc::new(Data::new(&settings)),
+            selections: Mutex::default(),
+            token_endpoint: Mutex::default(),
+            gates,
+            settings,
+        }
+    }
+
     async fn respond(&self, parts: &Parts, body: Body) -> Answer {
         let path = parts.uri.path();
         if let (Some(endpoint), &Method::GET) = (Endpoint::at(path), &parts.method) {
@@ -156,18 +158,21 @@ impl Server {
     /// request over the limit is spared any fault.
     fn list(&self, endpoint: Endpoint, parts: &Parts) -> Answer {
         let mut gate = lock(&self.gates[endpoint as usize]);
-        gate.requests += 1;
+        gate.counts.requests += 1;
         // Read under the lock: arrivals must come in order.
         let now = self.clock.elapsed();
         if let Err(over_limit) = gate.limiter.arrive(now) {
-            gate.limited += 1;
+            gate.counts.limited += 1;
+            gate.counts.over_limit += 1;
             let told = if self.settings.retry_after_header { Told::Both } else { Told::Message };
             let status = StatusCode::TOO_MANY_REQUESTS;
             return (responses::later(status, told, over_limit.retry_after), None);
         }
         let fault = self.fault(parts);
         if let Some(response) = fault.as_ref().and_then(instead) {
-            gate.limited += u64::from(response.status() == StatusCode::TOO_MANY_REQUESTS);
+            let status = response.status();
+            gate.counts.limited += u64::from(status == StatusCode::TOO_MANY_REQUESTS);
+            gate.counts.failed += u64::from(status.is_server_error());
             return (response, fault);
         }
         if fault == Some(FaultKind::Revoked) {
@@ -175,7 +180,7 @@ impl Server {
         }
         let authorization = text(&parts.headers, header::AUTHORIZATION);
         if let Err(message) = lock(&self.token_endpoint).tokens.check(authorization, now) {
-            gate.unauthorized += 1;
+            gate.counts.unauthorized += 1;
             return (responses::unauthorized(message), fault);
         }
         (self.page(endpoint, parts, gate), fault)
@@ -191,14 +196,20 @@ impl Server {
         let mut parameters = Parameters::of(query);
         let asked = self.asked(&mut parameters, cursors);
         if !parameters.invalid.is_empty() {
-            gate.invalid += 1;
+            gate.counts.invalid += 1;
             return responses::invalid(&parameters.invalid);
         }
-        gate.pages += 1;
+        gate.counts.pages += 1;
         // Not while others wait to be counted.
         drop(gate);
 
-        let selection = self.select(endpoint, asked.window);
+        let moment = |date_time| self.data.moment(date_time);
+        let filter = Filter {
+            from: asked.window.from.map(moment),
+            to: asked.window.to.map(moment),
+            updated_after: asked.window.updated_after.map(moment),
+        };
+        let selection = self.select(endpoint, filter);
         let is_bare = matches!(asked.part, Part::Whole | Part::Link { .. });
         let total = (is_bare && self.settings.totals).then(|| selection.total());
         let data = Arc::clone(&self.data);
@@ -219,14 +230,8 @@ impl Server {
     }
 
     /// The records that are asked for, as they stand now.
-    fn select(&self, endpoint: Endpoint, window: Window) -> Arc<Selection> {
-        let moment = |date_time| self.data.moment(date_time);
-        let filter = Filter {
-            from: window.from.map(moment),
-            to: window.to.map(moment),
-            updated_after: window.updated_after.map(moment),
-        };
-        let now: Moment = self.data.seen_from(moment(self.clock.now()));
+    pub(crate) fn select(&self, endpoint: Endpoint, filter: Filter) -> Arc<Selection> {
+        let now: Moment = self.data.seen_from(self.data.moment(self.clock.now()));
         let mut selections = lock(&self.selections);
         let known = selections.iter().position(|known| known.is(endpoint, filter, now));
         let selection = match known {
@@ -252,20 +257,16 @@ impl Server {
         }
     }
 
+    /// What a listing was asked for.
+    pub(crate) fn counts(&self, endpoint: Endpoint) -> Counts {
+        let gate = lock(&self.gates[endpoint as usize]);
+        Counts { busiest_window: gate.limiter.busiest() as u64, ..gate.counts }
+    }
+
     /// What was asked for, in numbers.
     pub(crate) fn stats(&self) -> serde_json::Value {
-        let endpoints = Endpoint::ALL.map(|endpoint| {
-            let gate = lock(&self.gates[endpoint as usize]);
-            let counts = json!({
-                "requests": gate.requests,
-                "limited": gate.limited,
-                "unauthorized": gate.unauthorized,
-                "invalid": gate.invalid,
-                "pages": gate.pages,
-                "busiestWindow": gate.limiter.busiest(),
-            });
-            (endpoint.path().to_owned(), counts)
-        });
+        let endpoints = Endpoint::ALL
+            .map(|endpoint| (endpoint.path().to_owned(), json!(self.counts(endpoint))));
         let token = lock(&self.token_endpoint);
         json!({
             "token": { "requests": token.requests, "issued": token.tokens.issued() },

@@ -12,6 +12,7 @@ use super::*;
 /// A server on a free port and a client of it. The server ends with this.
 struct Fixture {
     base: String,
+    simulator: Simulator,
     client: reqwest::Client,
     stop: CancellationToken,
     server: JoinSet<std::io::Result<()>>,
@@ -23,7 +24,8 @@ impl Fixture {
         let base = format!("http://{}", listener.local_addr().expect("it is bound"));
         let stop = CancellationToken::new();
         let mut server = JoinSet::new();
-        server.spawn(serve(listener, settings, stop.clone().cancelled_owned()));
+        let simulator = Simulator::new(settings);
+        server.spawn(simulator.clone().serve(listener, stop.clone().cancelled_owned()));
 
         // An error means that another test has installed it.
         rustls::crypto::ring::default_provider().install_default().ok();
@@ -32,7 +34,7 @@ impl Fixture {
             .no_proxy()
             .build()
             .expect("a client without TLS needs no files");
-        Self { base, client, stop, server }
+        Self { base, simulator, client, stop, server }
     }
 
     async fn ask_for_token(&self, secret: &str) -> Response {
@@ -254,7 +256,8 @@ async fn a_request_over_the_limit_gets_the_documented_429_and_other_paths_go_on(
     assert_eq!(
         fixture.stats().await["endpoints"]["/v2/users"],
         serde_json::json!({
-            "requests": 4, "limited": 1, "unauthorized": 0, "invalid": 0, "pages": 3, "busiestWindow": 4,
+            "requests": 4, "limited": 1, "overLimit": 1, "failed": 0, "unauthorized": 0, "invalid": 0, "pages": 3,
+            "busiestWindow": 4,
         })
     );
 }
@@ -282,4 +285,38 @@ async fn the_server_ends_when_it_is_told_to() {
     fixture.stop.cancel();
     let ended = fixture.server.join_next().await.expect("there is a server");
     ended.expect("it did not panic").expect("it ended well");
+}
+
+#[tokio::test]
+async fn a_handle_tells_what_the_server_has_met_and_puts_its_time_forward() {
+    let faults =
+        ["/v2/users=429", "/v2/users=503,times=2"].map(|fault| fault.parse().expect("a fault"));
+    let (requests, per) = (4, Duration::from_hours(1));
+    let settings =
+        Settings { users: 70, requests, per, faults: faults.into(), ..Settings::default() };
+    let fixture = Fixture::start(settings).await;
+    let token = fixture.token().await;
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        statuses.push(fixture.get("/v2/users", &token).await.status().as_u16());
+    }
+    assert_eq!(statuses, [429, 503, 503, 200, 429]);
+
+    let simulator = &fixture.simulator;
+    let counts = Counts {
+        requests: 5,
+        limited: 2,
+        over_limit: 1,
+        failed: 2,
+        pages: 1,
+        busiest_window: 5,
+        ..Counts::default()
+    };
+    assert_eq!(simulator.counts("/v2/users"), Some(counts));
+    assert_eq!(simulator.counts("/v2/buildings"), Some(Counts::default()));
+    assert_eq!((simulator.counts("/v2/nothing"), simulator.records("/v2/nothing")), (None, None));
+
+    assert_eq!(simulator.records("/v2/users"), Some(70));
+    simulator.advance(Duration::from_hours(24 * 365));
+    assert!(simulator.records("/v2/users") > Some(70), "people join");
 }

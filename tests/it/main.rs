@@ -19,6 +19,7 @@ mod stored;
 mod support;
 mod systemd;
 mod tables;
+mod terminal;
 mod tokens;
 mod values;
 mod windows;

@@ -1,65 +1,12 @@
 //! What a run shows while it works: bars on a terminal, plain lines in a file.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::Read,
-    process::Stdio,
-    thread::{self, JoinHandle},
-};
-
-use rustix::{
-    fs::{Mode, OFlags},
-    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-    termios::{Winsize, tcsetwinsize},
-};
+use std::{fs::OpenOptions, process::Stdio};
 
 use crate::{
     listing::{endpoint, page},
     support::{Answer, Api, Sandbox},
+    terminal::Terminal,
 };
-
-/// A terminal of 80 columns, and what was written to it.
-struct Terminal {
-    screen: File,
-    written: JoinHandle<String>,
-}
-
-impl Terminal {
-    fn open() -> Self {
-        let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("Linux has ptys");
-        grantpt(&keyboard).expect("the pty is ours");
-        unlockpt(&keyboard).expect("the pty is ours");
-        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
-        tcsetwinsize(&keyboard, size).expect("a pty has a size");
-        let name = ptsname(&keyboard, Vec::new()).expect("a pty has a name");
-        let screen = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
-        let written = thread::spawn(move || {
-            let (mut keyboard, mut written, mut bytes) =
-                (File::from(keyboard), Vec::new(), [0; 4096]);
-            // Reading fails once the last to write has closed it.
-            while let Ok(count @ 1..) = keyboard.read(&mut bytes) {
-                written.extend(bytes.iter().take(count));
-            }
-            String::from_utf8_lossy(&written).into_owned()
-        });
-        Self { screen: screen.expect("a pty can be opened").into(), written }
-    }
-
-    /// Runs all jobs with stderr on this terminal: what it showed, and what stdout got.
-    #[track_caller]
-    fn run(self, sandbox: &Sandbox) -> (String, String) {
-        let output = sandbox
-            .command(&["--run-now"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(self.screen)
-            .output()
-            .expect("the binary starts");
-        let shown = self.written.join().expect("the terminal is read to its end");
-        assert_eq!(output.status.code(), Some(0), "{shown}");
-        (shown, String::from_utf8(output.stdout).expect("the summary is UTF-8"))
-    }
-}
 
 /// Three pages of users, who state no total, and three of rooms, of which the second has to be asked for twice.
 fn served() -> (Api, Sandbox) {
@@ -82,7 +29,7 @@ fn served() -> (Api, Sandbox) {
 #[test]
 fn a_terminal_shows_a_bar_an_endpoint_and_what_it_waits_for() {
     let (_api, sandbox) = served();
-    let (shown, summary) = Terminal::open().run(&sandbox);
+    let (shown, summary) = Terminal::open().run(sandbox.command(&["--run-now"]));
     for part in [
         "users",
         "rooms",
@@ -106,7 +53,7 @@ fn a_log_line_stays_whole_above_the_bars() {
     let (_api, mut sandbox) = served();
     sandbox.set("RUST_LOG", "debug");
     sandbox.set("NO_COLOR", "1");
-    let (shown, _) = Terminal::open().run(&sandbox);
+    let (shown, _) = Terminal::open().run(sandbox.command(&["--run-now"]));
     let logged: Vec<&str> = shown.split("\r\n").filter(|line| line.contains(" DEBUG ")).collect();
     assert!(!logged.is_empty(), "{shown:?}");
     for line in logged {
@@ -128,7 +75,7 @@ fn a_line_for_a_person_stays_whole_above_the_bars() {
     let mut sandbox = Sandbox::with_api(&api.url(), &endpoint("users", "/users", ""));
     sandbox.set("TERM", "xterm-256color");
     sandbox.set("MAPIQ_SYNC__RETRY__MAX_ELAPSED", "1m");
-    let (shown, _) = Terminal::open().run(&sandbox);
+    let (shown, _) = Terminal::open().run(sandbox.command(&["--run-now"]));
     let (_, line) = shown.split_once("HTTP 503 ").expect("the refusal is told");
     let (line, _) = line.split_once("\r\n").expect("the line has an end");
     assert!(line.ends_with(" s") && !line.contains(['·', '\u{1b}']), "a bar in it: {line:?}");
@@ -138,7 +85,7 @@ fn a_line_for_a_person_stays_whole_above_the_bars() {
 fn a_terminal_that_cannot_move_its_cursor_gets_plain_lines() {
     let (_api, mut sandbox) = served();
     sandbox.set("TERM", "dumb");
-    let (shown, _) = Terminal::open().run(&sandbox);
+    let (shown, _) = Terminal::open().run(sandbox.command(&["--run-now"]));
     assert!(shown.contains("users  page 1: "), "{shown:?}");
     assert!(!shown.contains('\u{1b}'), "{shown:?}");
 }

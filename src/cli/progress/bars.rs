@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use super::{
     super::{console, table::thousands},
@@ -60,10 +60,10 @@ pub(super) fn is_worth_a_line(event: &Event<'_>) -> bool {
 
 impl Bars {
     pub(super) fn new(jobs: &[JobSettings]) -> Self {
-        let width = lines::width(jobs);
+        let (all, width) = (console::new_bars(), lines::width(jobs));
         let mut bars = HashMap::new();
         for name in jobs.iter().flat_map(|job| &job.endpoints) {
-            bars.entry(name.clone()).or_insert_with(|| Bar::new(name, width));
+            bars.entry(name.clone()).or_insert_with(|| Bar::new(&all, name, width));
         }
         Self(bars)
     }
@@ -101,9 +101,9 @@ impl Bars {
 }
 
 impl Bar {
-    fn new(name: &str, width: usize) -> Self {
+    fn new(all: &MultiProgress, name: &str, width: usize) -> Self {
         let doing = Arc::new(Mutex::new(Doing::Page(1)));
-        let bar = console::bars().add(ProgressBar::no_length());
+        let bar = all.add(ProgressBar::no_length());
         bar.set_style(style(false, &doing));
         bar.set_prefix(format!("{name:<width$}"));
         bar.enable_steady_tick(TICK);

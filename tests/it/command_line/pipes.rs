@@ -14,7 +14,7 @@ fn api() -> Api {
 }
 
 /// A pipe whose reader has left.
-fn broken() -> Stdio {
+pub(super) fn broken() -> Stdio {
     let (reader, writer) = std::io::pipe().expect("a pipe can be made");
     drop(reader);
     writer.into()

@@ -75,10 +75,10 @@ fn the_shipped_configuration_runs_against_it_with_what_it_prints() {
             .map(|name| stats["endpoints"][format!("/v2/{name}")].to_string())
             .join("\n"),
         @r#"
-    {"busiestWindow":2,"invalid":0,"limited":0,"pages":2,"requests":2,"unauthorized":0}
-    {"busiestWindow":1,"invalid":0,"limited":0,"pages":1,"requests":1,"unauthorized":0}
-    {"busiestWindow":3,"invalid":0,"limited":0,"pages":3,"requests":3,"unauthorized":0}
-    {"busiestWindow":0,"invalid":0,"limited":0,"pages":0,"requests":0,"unauthorized":0}
+    {"busiestWindow":2,"failed":0,"invalid":0,"limited":0,"overLimit":0,"pages":2,"requests":2,"unauthorized":0}
+    {"busiestWindow":1,"failed":0,"invalid":0,"limited":0,"overLimit":0,"pages":1,"requests":1,"unauthorized":0}
+    {"busiestWindow":3,"failed":0,"invalid":0,"limited":0,"overLimit":0,"pages":3,"requests":3,"unauthorized":0}
+    {"busiestWindow":0,"failed":0,"invalid":0,"limited":0,"overLimit":0,"pages":0,"requests":0,"unauthorized":0}
     "#);
     assert_eq!(stats["token"], serde_json::json!({ "requests": 1, "issued": 1 }));
 

@@ -86,5 +86,5 @@ fn a_path_may_have_a_limit_of_its_own() {
     assert_eq!(["/v2/check-ins"; 3].map(status), [200, 200, 429]);
     assert_eq!(["/v2/users"; 3].map(status), [200, 200, 200]);
     let told = simulator.get("/_simulator/stats", "").json();
-    assert_eq!(told["endpoints"]["/v2/check-ins"]["limited"], 1);
+    assert_eq!(told["endpoints"]["/v2/check-ins"]["overLimit"], 1);
 }
