@@ -17,8 +17,8 @@ use crate::{
     records::{FIELDS, Listing, Reservation},
 };
 
-/// The columns, in the order in which [`write`] binds them.
-const COLUMNS: [(&str, &str); FIELDS] = [
+/// The columns of the floor and, beside its own, of the program, in the order in which [`write`] binds them.
+pub(crate) const COLUMNS: [(&str, &str); FIELDS] = [
     ("id", "TEXT PRIMARY KEY"),
     ("user_id", "TEXT"),
     ("user_external_id", "TEXT"),

@@ -12,6 +12,7 @@ use crate::{
     Bench,
     child::{self, Cost},
     figures::{Figures, Goal, mebibytes, rate, real},
+    floor,
     program::{self, Sandbox},
     server::{self, Server},
 };
@@ -29,7 +30,7 @@ struct Costs {
 pub(crate) fn run(bench: &Bench, figures: &mut Figures) -> Result<()> {
     let settings = server::Settings::unlimited(if bench.quick { 4 } else { 400 }, PAGE_SIZE);
     let rows = settings.rows();
-    let server = Server::start(&settings)?;
+    let mut server = Server::start(&settings)?;
     let folder = bench.folder.join("ingest");
     let sandbox = Sandbox::new(
         &bench.binary,
@@ -43,7 +44,7 @@ pub(crate) fn run(bench: &Bench, figures: &mut Figures) -> Result<()> {
         },
     )?;
     let (bare, hashed) = (folder.join("floor.db"), folder.join("hashed.db"));
-    floor(&server, &hashed, "compared")?;
+    run_floor(&server, &hashed, "compared")?;
 
     let (mut serving, mut first, mut second) = (Vec::new(), Costs::default(), Costs::default());
     for round in 0..bench.samples(5) {
@@ -53,24 +54,30 @@ pub(crate) fn run(bench: &Bench, figures: &mut Figures) -> Result<()> {
         program::remove_database(&bare)?;
         sandbox.remove_database()?;
         bench.settle();
-        first.floor.push(floor(&server, &bare, "written")?);
+        first.floor.push(run_floor(&server, &bare, "written")?);
         bench.settle();
-        first.program.push(sandbox.run_now()?);
+        first.program.push(run_program(&sandbox, &mut server, &settings)?);
         sandbox.expect_rows("reservations", rows)?;
-        let before = sandbox.digest("reservations")?;
+        let stored = || program::digest(&sandbox.database(), "rowid, *", "rowid");
+        let before = stored()?;
 
         bench.settle();
-        second.floor.push(floor(&server, &hashed, "compared")?);
+        second.floor.push(run_floor(&server, &hashed, "compared")?);
         bench.settle();
-        second.program.push(sandbox.run_now()?);
+        second.program.push(run_program(&sandbox, &mut server, &settings)?);
         let unchanged = sandbox.number("SELECT sum(rows_unchanged) FROM _sync_endpoint_runs")?;
         ensure!(unchanged == rows, "{unchanged} rows were found unchanged, not {rows}");
-        let after = sandbox.digest("reservations")?;
-        ensure!(before == after, "a second sync has changed rows although no record had changed");
+        ensure!(
+            before == stored()?,
+            "a second sync has changed rows although no record had changed"
+        );
     }
+    // Both have copied the same: rows, columns, values and their types.
+    let columns = floor::COLUMNS.map(|(name, _)| name).join(", ");
+    let copied = program::digest(&sandbox.database(), &columns, "id")?;
     for floor in [&bare, &hashed] {
-        let found = program::number(floor, "SELECT count(*) FROM reservations")?;
-        ensure!(found == rows, "the floor has {found} rows, not {rows}");
+        let floors = program::digest(floor, &columns, "id")?;
+        ensure!(copied == floors, "program and floor have copied something else");
     }
 
     figures.tell("ingest: the server, bare client", "rows/s", serving);
@@ -113,7 +120,21 @@ fn fetch(server: &Server, settings: &server::Settings) -> Result<f64> {
     Ok(rate(settings.rows(), cost.wall()))
 }
 
-fn floor(server: &Server, file: &Path, rows: &str) -> Result<Cost> {
+/// Runs the program, which must ask for every page once.
+fn run_program(
+    sandbox: &Sandbox,
+    server: &mut Server,
+    settings: &server::Settings,
+) -> Result<Cost> {
+    // Those of the floor before it.
+    server.take_notes()?;
+    let cost = sandbox.run_now()?;
+    let asked = server.take_notes()?.pages;
+    ensure!(asked == settings.pages, "{asked} pages were asked for, not {}", settings.pages);
+    Ok(cost)
+}
+
+fn run_floor(server: &Server, file: &Path, rows: &str) -> Result<Cost> {
     let file = file.to_str().context("the target folder's name is text")?;
     run_role(&["floor", server.address(), file, &PAGE_SIZE.to_string(), rows])
 }

@@ -22,10 +22,20 @@ pub(crate) fn describe(binary: &Path, folder: &Path) -> Result<Value> {
         "rustc": first_line(&rustc, &["--version"]),
         "sqlite": rusqlite::version(),
         "program": first_line(&binary.to_string_lossy(), &["--version"]),
-        "commit": first_line("git", &["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty"]),
+        "suite_commit": first_line("git", &["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty"]),
         "date": DateTime::from_timestamp(clock::since_epoch().as_secs().cast_signed(), 0)
             .map(|now| now.to_rfc3339_opts(SecondsFormat::Secs, true)),
     }))
+}
+
+/// The description as a list in Markdown.
+pub(crate) fn to_markdown(machine: &Value) -> String {
+    let mut text = String::new();
+    for (what, value) in machine.as_object().into_iter().flatten() {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        text.extend(["- ", what, ": ", &value, "\n"]);
+    }
+    text
 }
 
 /// The value of the first line that names a field, as `/proc` has them.

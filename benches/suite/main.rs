@@ -82,30 +82,39 @@ fn main() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn suite(arguments: &[&str]) -> Result<ExitCode> {
-    // Cargo says `--bench` to what it benches.
-    let (flags, names): (Vec<&str>, Vec<&str>) = arguments
-        .iter()
-        .filter(|argument| **argument != "--bench")
-        .partition(|a| a.starts_with('-'));
-    let known = |name: &&str| BENCHES.iter().any(|(bench, _)| bench == name);
-    if let Some(unknown) =
-        names.iter().find(|name| !known(name)).or(flags.iter().find(|flag| **flag != "--quick"))
-    {
-        let benches = BENCHES.map(|(name, _)| name).join(", ");
-        bail!("no bench is called `{unknown}`: there are {benches}, and the flag --quick");
+/// What the arguments choose: whether a quick run, and which benches.
+fn chosen<'a>(arguments: &[&'a str]) -> Result<(bool, Vec<&'a str>)> {
+    let (mut quick, mut names) = (false, Vec::new());
+    for &argument in arguments {
+        match argument {
+            "--quick" => quick = true,
+            // Cargo says so to what it benches.
+            "--bench" => {}
+            name if BENCHES.iter().any(|(bench, _)| *bench == name) => names.push(name),
+            unknown => {
+                let benches = BENCHES.map(|(name, _)| name).join(", ");
+                bail!("no bench is called `{unknown}`: there are {benches}, and the flag --quick");
+            }
+        }
     }
+    Ok((quick, names))
+}
+
+fn suite(arguments: &[&str]) -> Result<ExitCode> {
+    let (quick, names) = chosen(arguments)?;
     let binary = env::var_os("MAPIQ_SYNC_BIN")
         .map_or_else(|| env!("CARGO_BIN_EXE_mapiq-sync").into(), PathBuf::from)
         .canonicalize()
         .context("there is no program to measure")?;
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
     let folder = target.context("the folder lies in that of the build")?.join("bench");
+    // Beside a whole run, not in its way.
+    let folder = if quick { folder.join("quick") } else { folder };
     fs::create_dir_all(&folder)?;
-    let bench = Bench { binary, folder, quick: !flags.is_empty() };
+    let bench = Bench { binary, folder, quick };
     let machine = machine::describe(&bench.binary, &bench.folder)?;
 
-    let mut figures = Figures::new(!bench.quick);
+    let mut figures = Figures::new(!quick);
     let mut failed = Vec::new();
     for (name, run) in BENCHES {
         if !names.is_empty() && !names.contains(&name) {
@@ -117,9 +126,10 @@ fn suite(arguments: &[&str]) -> Result<ExitCode> {
         }
     }
     print!("{}", figures.to_text());
-    let file = bench.folder.join(if bench.quick { "quick.json" } else { "figures.json" });
+    let file = bench.folder.join("figures.json");
     let report = json!({ "machine": machine, "failed": failed, "figures": figures.to_json() });
     fs::write(&file, format!("{report:#}\n"))?;
-    fs::write(file.with_extension("md"), figures.to_markdown())?;
+    let text = format!("{}\n{}", machine::to_markdown(&machine), figures.to_markdown());
+    fs::write(file.with_extension("md"), text)?;
     Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

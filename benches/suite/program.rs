@@ -88,43 +88,44 @@ impl Sandbox {
 
     /// A number that the database knows.
     pub(crate) fn number(&self, sql: &str) -> Result<u64> {
-        number(&self.database(), sql)
+        let number: i64 = open(&self.database())?.query_row(sql, [], |row| row.get(0))?;
+        Ok(u64::try_from(number)?)
     }
+}
 
-    /// A digest of all that a table holds, its bookkeeping columns and row ids included.
-    pub(crate) fn digest(&self, table: &str) -> Result<blake3::Hash> {
-        let database = open(&self.database())?;
-        let sql = format!("SELECT rowid, * FROM {table} ORDER BY rowid");
-        let mut statement = database.prepare(&sql)?;
-        let columns = statement.column_count();
-        let mut rows = statement.query([])?;
-        let mut digest = blake3::Hasher::new();
-        while let Some(row) = rows.next()? {
-            for column in 0..columns {
-                let value = row.get_ref(column)?;
-                let (kind, bytes) = match value {
-                    ValueRef::Null => (0, [].as_slice()),
-                    ValueRef::Integer(number) => (1, &number.to_le_bytes()[..]),
-                    ValueRef::Real(number) => (2, &number.to_le_bytes()[..]),
-                    ValueRef::Text(bytes) => (3, bytes),
-                    ValueRef::Blob(bytes) => (4, bytes),
-                };
-                digest.update(&[kind]).update(&bytes.len().to_le_bytes()).update(bytes);
-            }
+/// A digest of some columns of all reservations in a database, in the order of another.
+pub(crate) fn digest(database: &Path, columns: &str, order: &str) -> Result<blake3::Hash> {
+    let database = open(database)?;
+    let sql = format!("SELECT {columns} FROM reservations ORDER BY {order}");
+    let mut statement = database.prepare(&sql)?;
+    let columns = statement.column_count();
+    let mut rows = statement.query([])?;
+    let mut digest = blake3::Hasher::new();
+    while let Some(row) = rows.next()? {
+        for column in 0..columns {
+            let (number, real);
+            let (kind, bytes) = match row.get_ref(column)? {
+                ValueRef::Null => (0, [].as_slice()),
+                ValueRef::Integer(value) => {
+                    number = value.to_le_bytes();
+                    (1, number.as_slice())
+                }
+                ValueRef::Real(value) => {
+                    real = value.to_le_bytes();
+                    (2, real.as_slice())
+                }
+                ValueRef::Text(bytes) => (3, bytes),
+                ValueRef::Blob(bytes) => (4, bytes),
+            };
+            digest.update(&[kind]).update(&bytes.len().to_le_bytes()).update(bytes);
         }
-        Ok(digest.finalize())
     }
+    Ok(digest.finalize())
 }
 
 fn open(database: &Path) -> Result<Database> {
     Database::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .with_context(|| format!("cannot open {}", database.display()))
-}
-
-/// A number that a database knows.
-pub(crate) fn number(database: &Path, sql: &str) -> Result<u64> {
-    let number: i64 = open(database)?.query_row(sql, [], |row| row.get(0))?;
-    Ok(u64::try_from(number)?)
 }
 
 /// Removes a database, and what SQLite and the program keep beside it.

@@ -32,6 +32,7 @@ pub(crate) fn run(bench: &Bench, figures: &mut Figures) -> Result<()> {
     for _ in 0..bench.samples(11) {
         sandbox.remove_database()?;
         for samples in [&mut fresh, &mut existing] {
+            bench.settle();
             let cost = sandbox.run_now()?;
             let first = server.take_notes()?.first_request.context("it has asked for nothing")?;
             samples.push(clock::between(cost.started, first).as_secs_f64() * 1_000.0);
