@@ -1,14 +1,14 @@
 //! What a process costs, from its start to its end.
 
 use std::{
-    fs,
+    env, fs,
     process::{Command, ExitStatus},
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use crate::clock;
@@ -57,6 +57,14 @@ pub(crate) fn measure(command: &mut Command) -> Result<(ExitStatus, Cost)> {
     });
     let (ended, cpu, written) = (ended?, processor_time(pid)?, written(pid)?);
     Ok((child.wait()?, Cost { started, ended, cpu, peak, written }))
+}
+
+/// Runs this executable as another of its processes, which must end with status 0.
+pub(crate) fn measure_role(arguments: &[&str]) -> Result<Cost> {
+    let mut command = Command::new(env::current_exe()?);
+    let (status, cost) = measure(command.args(arguments))?;
+    ensure!(status.success(), "`{}` ended with {status}", arguments.join(" "));
+    Ok(cost)
 }
 
 fn wait_for_end(pid: u32) -> Result<()> {

@@ -9,10 +9,11 @@ use std::{
     str::FromStr,
 };
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use rusqlite::{Connection as Database, OptionalExtension, Statement, ToSql, params};
 
 use crate::{
+    child::{self, Cost},
     client::{Connection, page_path},
     records::{FIELDS, Listing, Reservation},
 };
@@ -60,13 +61,23 @@ pub(crate) enum Rows {
     Compared,
 }
 
+/// Runs the floor in a process of its own.
+pub(crate) fn measure(address: &str, file: &Path, page_size: u64, rows: Rows) -> Result<Cost> {
+    let file = file.to_str().context("the target folder's name is text")?;
+    let rows = if rows == Rows::Written { WRITTEN } else { COMPARED };
+    child::measure_role(&["floor", address, file, &page_size.to_string(), rows])
+}
+
+const WRITTEN: &str = "written";
+const COMPARED: &str = "compared";
+
 impl FromStr for Rows {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self> {
         match text {
-            "written" => Ok(Self::Written),
-            "compared" => Ok(Self::Compared),
+            WRITTEN => Ok(Self::Written),
+            COMPARED => Ok(Self::Compared),
             _ => bail!("rows are written or compared, not `{text}`"),
         }
     }

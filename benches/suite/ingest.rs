@@ -4,15 +4,15 @@
 //! Each is a whole process, from its start to its end. The floor of a second sync has a file of its own, whose rows have
 //! their hashes beside them: the floor of a first one is not to pay for these.
 
-use std::{env, fs, path::Path, process::Command};
+use std::fs;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::{
     Bench,
     child::{self, Cost},
     figures::{Figures, Goal, mebibytes, rate, real},
-    floor,
+    floor::{self, Rows},
     program::{self, Sandbox},
     server::{self, Server},
 };
@@ -44,17 +44,17 @@ pub(crate) fn run(bench: &Bench, figures: &mut Figures) -> Result<()> {
         },
     )?;
     let (bare, hashed) = (folder.join("floor.db"), folder.join("hashed.db"));
-    run_floor(&server, &hashed, "compared")?;
+    floor::measure(server.address(), &hashed, PAGE_SIZE, Rows::Compared)?;
 
     let (mut serving, mut first, mut second) = (Vec::new(), Costs::default(), Costs::default());
-    for round in 0..bench.samples(5) {
+    for round in 0..bench.samples(7) {
         eprintln!("ingest: round {}", round + 1);
         serving.push(fetch(&server, &settings)?);
 
         program::remove_database(&bare)?;
         sandbox.remove_database()?;
         bench.settle();
-        first.floor.push(run_floor(&server, &bare, "written")?);
+        first.floor.push(floor::measure(server.address(), &bare, PAGE_SIZE, Rows::Written)?);
         bench.settle();
         first.program.push(run_program(&sandbox, &mut server, &settings)?);
         sandbox.expect_rows("reservations", rows)?;
@@ -62,7 +62,7 @@ pub(crate) fn run(bench: &Bench, figures: &mut Figures) -> Result<()> {
         let before = stored()?;
 
         bench.settle();
-        second.floor.push(run_floor(&server, &hashed, "compared")?);
+        second.floor.push(floor::measure(server.address(), &hashed, PAGE_SIZE, Rows::Compared)?);
         bench.settle();
         second.program.push(run_program(&sandbox, &mut server, &settings)?);
         let unchanged = sandbox.number("SELECT sum(rows_unchanged) FROM _sync_endpoint_runs")?;
@@ -116,7 +116,7 @@ impl Costs {
 /// Runs the bare client; how many rows a second have come in.
 fn fetch(server: &Server, settings: &server::Settings) -> Result<f64> {
     let (pages, size) = (settings.pages.to_string(), settings.page_size.to_string());
-    let cost = run_role(&["fetch", server.address(), &pages, &size])?;
+    let cost = child::measure_role(&["fetch", server.address(), &pages, &size])?;
     Ok(rate(settings.rows(), cost.wall()))
 }
 
@@ -131,17 +131,5 @@ fn run_program(
     let cost = sandbox.run_now()?;
     let asked = server.take_notes()?.pages;
     ensure!(asked == settings.pages, "{asked} pages were asked for, not {}", settings.pages);
-    Ok(cost)
-}
-
-fn run_floor(server: &Server, file: &Path, rows: &str) -> Result<Cost> {
-    let file = file.to_str().context("the target folder's name is text")?;
-    run_role(&["floor", server.address(), file, &PAGE_SIZE.to_string(), rows])
-}
-
-fn run_role(arguments: &[&str]) -> Result<Cost> {
-    let mut command = Command::new(env::current_exe()?);
-    let (status, cost) = child::measure(command.args(arguments))?;
-    ensure!(status.success(), "`{}` ended with {status}", arguments.join(" "));
     Ok(cost)
 }

@@ -124,12 +124,12 @@ fn suite(arguments: &[&str]) -> Result<ExitCode> {
             eprintln!("{name}: {error:#}");
             failed.push(name);
         }
+        // After each: a run that is broken off keeps what it has.
+        let report = json!({ "machine": machine, "failed": failed, "figures": figures.to_json() });
+        fs::write(bench.folder.join("figures.json"), format!("{report:#}\n"))?;
+        let text = format!("{}\n{}", machine::to_markdown(&machine), figures.to_markdown());
+        fs::write(bench.folder.join("figures.md"), text)?;
     }
     print!("{}", figures.to_text());
-    let file = bench.folder.join("figures.json");
-    let report = json!({ "machine": machine, "failed": failed, "figures": figures.to_json() });
-    fs::write(&file, format!("{report:#}\n"))?;
-    let text = format!("{}\n{}", machine::to_markdown(&machine), figures.to_markdown());
-    fs::write(file.with_extension("md"), text)?;
     Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
