@@ -1,6 +1,6 @@
 //! Growth: whether a table that is a hundred times as long is filled as fast, and in as much memory.
 //!
-//! First syncs into a new file. The rate is from the arrival of the request for the first page to the end of the process,
+//! First syncs into a new file, and then second ones, in which nothing has changed. The rate is from the arrival of the request for the first page to the end of the process,
 //! so that neither its start nor the token counts, which a short table would feel most, but the closing of the file does.
 //! The shortest is over so soon that a sample is made of several. The floor beside it tells what the longer index costs
 //! anybody: its keys are met all over.
@@ -30,6 +30,7 @@ struct Length {
     every: usize,
     floor: Samples,
     program: Samples,
+    unchanged: Samples,
 }
 
 /// Rows a second, and the most memory.
@@ -50,7 +51,8 @@ impl Samples {
 
 impl Length {
     fn new(pages: u64, syncs: u64, every: usize) -> Self {
-        Self { pages, syncs, every, floor: Samples::default(), program: Samples::default() }
+        let (floor, program, unchanged) = Default::default();
+        Self { pages, syncs, every, floor, program, unchanged }
     }
 
     /// Its rows, as they are named in a figure.
@@ -58,7 +60,7 @@ impl Length {
         number(real(self.pages * PAGE_SIZE))
     }
 
-    /// Takes a sample of floor and program.
+    /// Takes a sample of floor and program each.
     fn measure(&mut self, bench: &Bench) -> Result<()> {
         let settings = server::Settings::unlimited(self.pages, PAGE_SIZE);
         // As many as are kept ready in a quick run are too few for its longest: identifiers are set anew there, too.
@@ -78,7 +80,7 @@ impl Length {
                 schedule: "0 0 0 * * *",
             },
         )?;
-        let (mut floor, mut program) = (Vec::new(), Vec::new());
+        let (mut floor, mut program, mut unchanged) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..self.syncs {
             bench.settle();
             let cost = floor::measure(server.address(), &floor_file, PAGE_SIZE, Rows::Written)?;
@@ -89,10 +91,16 @@ impl Length {
             let cost = sandbox.run_now()?;
             program.push((since_first_page(&cost, &mut server, &settings)?, cost.peak));
             sandbox.expect_rows("reservations", settings.rows())?;
+
+            bench.settle();
+            let cost = sandbox.run_now()?;
+            unchanged.push((since_first_page(&cost, &mut server, &settings)?, cost.peak));
+            sandbox.expect_rows("reservations", settings.rows())?;
             sandbox.remove_database()?;
         }
         self.floor.add(settings.rows(), &floor);
         self.program.add(settings.rows(), &program);
+        self.unchanged.add(settings.rows(), &unchanged);
         Ok(())
     }
 }
@@ -119,6 +127,7 @@ pub(crate) fn run(bench: &Bench, figures: &mut Figures) -> Result<()> {
         [Length::new(40, 5, 1), Length::new(400, 1, 1), Length::new(4_000, 1, 2)]
     };
     let (mut floors, mut slowdowns, mut swellings) = (Vec::new(), Vec::new(), Vec::new());
+    let mut unchanged = Vec::new();
     for round in 0..bench.samples(5) {
         for length in &mut lengths {
             if round.is_multiple_of(length.every) {
@@ -131,7 +140,12 @@ pub(crate) fn run(bench: &Bench, figures: &mut Figures) -> Result<()> {
             let latest = |samples: &[f64]| samples.last().copied().unwrap_or(f64::NAN);
             floors.push(latest(&long.floor.rates) / latest(&short.floor.rates));
             slowdowns.push(latest(&long.program.rates) / latest(&short.program.rates));
-            let peaks = || lengths.iter().map(|length| latest(&length.program.peaks));
+            unchanged.push(latest(&long.unchanged.rates) / latest(&short.unchanged.rates));
+            let peaks = || {
+                let samples =
+                    lengths.iter().flat_map(|length| [&length.program, &length.unchanged]);
+                samples.map(|samples| latest(&samples.peaks))
+            };
             swellings.push(peaks().fold(0.0, f64::max) / peaks().fold(f64::INFINITY, f64::min));
         }
     }
@@ -143,10 +157,14 @@ pub(crate) fn run(bench: &Bench, figures: &mut Figures) -> Result<()> {
         figures.tell(format!("{name}, program"), "rows/s", length.program.rates.clone());
         let peaks = length.program.peaks.clone();
         figures.tell(format!("{name}, program, peak memory"), "MiB", peaks);
+        let rates = length.unchanged.rates.clone();
+        figures.tell(format!("{name}, program, unchanged"), "rows/s", rates);
     }
     figures.tell(format!("growth: {slowdown}, floor"), "", floors);
     let name = format!("growth: {slowdown}, program");
     figures.hold(name, "", Goal::AtLeast(0.8), slowdowns);
+    let name = format!("growth: {slowdown}, program, unchanged");
+    figures.hold(name, "", Goal::AtLeast(0.8), unchanged);
     let name = "growth: program, peak memory, largest ÷ smallest";
     figures.hold(name, "", Goal::AtMost(1.1), swellings);
     Ok(())
