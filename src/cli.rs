@@ -92,7 +92,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
     if arguments.run_now && arguments.command.is_some() {
         return usage("`--run-now` goes without a command").into();
     }
-    let runtime = match tokio::runtime::Runtime::new() {
+    // One thread for all that waits, and SQLite's beside it: what it waits for is the limit, and each hop costs.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             return fail(

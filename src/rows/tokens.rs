@@ -72,6 +72,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
+    #[inline]
     fn quoted(&mut self) -> Option<Token<'a>> {
         let bytes = self.text.as_bytes();
         let start = self.at;
@@ -98,6 +99,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
+    #[inline]
     fn number(&mut self) -> Option<Token<'a>> {
         let start = self.at;
         self.pass(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
@@ -114,6 +116,7 @@ impl<'a> Tokens<'a> {
 impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Token<'a>> {
         self.pass(|byte| matches!(byte, b',' | b' ' | b'\n' | b'\r' | b'\t'));
         let (token, length) = match self.text.as_bytes().get(self.at)? {
