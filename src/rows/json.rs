@@ -98,6 +98,43 @@ pub fn document(text: &str) -> Result<Document<'_>, serde_json::Error> {
     }
 }
 
+/// Reads an object whose member of this key is an array, in one pass over it: the other members, and the array's elements.
+/// `None` for any other text.
+pub fn members_and_elements<'a>(
+    text: &'a str,
+    key: &str,
+) -> Option<(Vec<Member<'a>>, Vec<&'a RawValue>)> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let (members, elements) = deserializer.deserialize_map(Apart { key }).ok()?;
+    deserializer.end().ok()?;
+    Some((members, elements?))
+}
+
+/// Takes one member's elements apart from the other members.
+struct Apart<'k> {
+    key: &'k str,
+}
+
+impl<'de> Visitor<'de> for Apart<'_> {
+    type Value = (Vec<Member<'de>>, Option<Vec<&'de RawValue>>);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut members, mut elements) = (Vec::new(), None);
+        while let Some(Key(key)) = map.next_key()? {
+            if key == self.key {
+                elements = Some(map.next_value()?);
+            } else {
+                members.push((key, map.next_value()?));
+            }
+        }
+        Ok((members, elements))
+    }
+}
+
 /// Splits an object into its members, in the order sent, a key that is sent twice included; `None` for any other kind.
 pub fn members(value: &RawValue) -> Option<Vec<Member<'_>>> {
     if kind(value) != Kind::Object {
