@@ -11,10 +11,8 @@ ALTER TABLE _sync_checkpoints ADD COLUMN unsure INTEGER NOT NULL DEFAULT 0;
 -- So many rows are missing that it waits for a person's yes whether they are to be marked; NULL once that is answered.
 ALTER TABLE _sync_endpoint_runs ADD COLUMN deletions_waiting INTEGER;
 
--- Rows that one complete read did not return: they are marked once another one does not return them either.
+-- Rows that a complete read did not return, and none has since: they are marked once another one does not return them either.
 CREATE TABLE _sync_missing (
-    endpoint TEXT NOT NULL,
-    run_id   INTEGER NOT NULL,          -- the run with that read
-    row_ids  BLOB NOT NULL,
-    PRIMARY KEY (endpoint, run_id)
+    endpoint TEXT PRIMARY KEY,
+    row_ids  BLOB NOT NULL
 );

@@ -87,11 +87,7 @@ impl Store {
     /// Where they cannot be read.
     pub async fn missing(&self, endpoint: &str) -> Result<RowSet, StoreError> {
         let mut writer = self.writer.lock().await;
-        let mut missing = RowSet::default();
-        for (_, rows) in noted(&mut writer.connection, endpoint).await.doing(JUDGE)? {
-            missing |= &rows;
-        }
-        Ok(missing)
+        noted(&mut writer.connection, endpoint).await.doing(JUDGE)
     }
 
     /// How many rows a table has, deleted ones included.
@@ -108,9 +104,6 @@ impl Store {
 
     /// Notes what a complete read says of rows, in one transaction, and drops what is remembered of its pages; gives how
     /// many rows were marked as deleted.
-    ///
-    /// A row that was written since the read that missed it first is not marked: it has come back meanwhile, or it is
-    /// another one in the place of one that somebody has removed.
     ///
     /// # Errors
     /// Where it cannot be stored; then nothing of it is.
@@ -179,21 +172,55 @@ pub(super) async fn forget(
     Ok(())
 }
 
-/// What is noted of an endpoint's missing rows, by the run that has missed them first.
-async fn noted(
+/// The rows that are noted as missing.
+async fn noted(connection: &mut SqliteConnection, endpoint: &str) -> Result<RowSet, sqlx::Error> {
+    let noted: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT row_ids FROM _sync_missing WHERE endpoint = ?")
+            .bind(endpoint)
+            .fetch_optional(connection)
+            .await?;
+    match noted {
+        None => Ok(RowSet::default()),
+        Some(rows) => RowSet::from_bytes(&rows).map_err(|error| sqlx::Error::Decode(error.into())),
+    }
+}
+
+async fn note(
     connection: &mut SqliteConnection,
     endpoint: &str,
-) -> Result<Vec<(i64, RowSet)>, sqlx::Error> {
-    let rows = sqlx::query("SELECT run_id, row_ids FROM _sync_missing WHERE endpoint = ?")
-        .bind(endpoint)
-        .fetch_all(connection)
-        .await?;
-    let set = |row: &sqlx::sqlite::SqliteRow| {
-        let bytes: Vec<u8> = row.try_get(1)?;
-        let rows = RowSet::from_bytes(&bytes).map_err(|error| sqlx::Error::Decode(error.into()))?;
-        Ok((row.try_get(0)?, rows))
-    };
-    rows.iter().map(set).collect()
+    rows: &RowSet,
+) -> Result<(), sqlx::Error> {
+    if rows.is_empty() {
+        sqlx::query("DELETE FROM _sync_missing WHERE endpoint = ?")
+            .bind(endpoint)
+            .execute(connection)
+            .await?;
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO _sync_missing (endpoint, row_ids) VALUES (?, ?) \
+         ON CONFLICT (endpoint) DO UPDATE SET row_ids = excluded.row_ids WHERE row_ids <> excluded.row_ids",
+    )
+    .bind(endpoint)
+    .bind(rows.to_bytes())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Drops what is remembered of an endpoint's sweeps that are over and were never judged: what they have returned is there.
+pub(super) async fn drop_unjudged(
+    connection: &mut SqliteConnection,
+    endpoint: &str,
+) -> Result<(), sqlx::Error> {
+    let mut missing = noted(connection, endpoint).await?;
+    if !missing.is_empty() {
+        for sweep in seen::finished(connection, endpoint).await? {
+            missing -= &seen::seen(connection, sweep).await?;
+        }
+        note(connection, endpoint, &missing).await?;
+    }
+    seen::forget_finished(connection, endpoint).await
 }
 
 async fn judge(
@@ -202,21 +229,12 @@ async fn judge(
     now: &str,
 ) -> Result<u64, sqlx::Error> {
     let Judgement { run, endpoint, seen, missing, deleted, waiting } = *judgement;
-    let mut marked = 0;
-    let mut generations = noted(connection, endpoint).await?;
-    if !missing.is_empty() && generations.iter().all(|(since, _)| *since != run.0) {
-        generations.push((run.0, RowSet::default()));
-    }
-    for (since, mut rows) in generations {
-        let ids = &rows & deleted;
-        marked += mark(connection, judgement, since, &ids, now).await?;
-        rows -= seen;
-        rows -= deleted;
-        if since == run.0 {
-            rows |= missing;
-        }
-        note(connection, endpoint, since, &rows).await?;
-    }
+    let marked = mark(connection, judgement, now).await?;
+    let mut rows = noted(connection, endpoint).await?;
+    rows -= seen;
+    rows -= deleted;
+    rows |= missing;
+    note(connection, endpoint, &rows).await?;
     seen::forget_finished(connection, endpoint).await?;
     if marked > 0 {
         sqlx::query("UPDATE _sync_endpoint_runs SET rows_deleted = rows_deleted + ? WHERE run_id = ? AND endpoint = ?")
@@ -241,38 +259,18 @@ async fn judge(
     Ok(marked)
 }
 
-async fn note(
-    connection: &mut SqliteConnection,
-    endpoint: &str,
-    since: i64,
-    rows: &RowSet,
-) -> Result<(), sqlx::Error> {
-    let sql = if rows.is_empty() {
-        "DELETE FROM _sync_missing WHERE endpoint = ?1 AND run_id = ?2"
-    } else {
-        "INSERT INTO _sync_missing (endpoint, run_id, row_ids) VALUES (?1, ?2, ?3) \
-         ON CONFLICT (endpoint, run_id) DO UPDATE SET row_ids = excluded.row_ids WHERE row_ids <> excluded.row_ids"
-    };
-    let query = sqlx::query(sql).bind(endpoint).bind(since);
-    let query = if rows.is_empty() { query } else { query.bind(rows.to_bytes()) };
-    query.execute(connection).await?;
-    Ok(())
-}
-
-/// Marks rows as deleted that are there still and were not written since the run `since`.
+/// Marks rows as deleted that are there still.
 async fn mark(
     connection: &mut SqliteConnection,
     judgement: &Judgement<'_>,
-    since: i64,
-    rows: &RowSet,
     now: &str,
 ) -> Result<u64, sqlx::Error> {
-    let ids: Vec<i64> = rows.iter().collect();
+    let ids: Vec<i64> = judgement.deleted.iter().collect();
     let mut marked = 0;
     for ids in ids.chunks(MARKED_AT_ONCE) {
         let sql = format!(
             "UPDATE {} SET _deleted_at = ?, _changed_at = ?, _run_id = ? \
-             WHERE _deleted_at IS NULL AND _run_id <= ? AND _rowid_ IN ({})",
+             WHERE _deleted_at IS NULL AND _rowid_ IN ({})",
             quoted(judgement.endpoint),
             vec!["?"; ids.len()].join(", ")
         );
@@ -280,7 +278,6 @@ async fn mark(
         bind(&mut arguments, now.to_owned())?;
         bind(&mut arguments, now.to_owned())?;
         bind(&mut arguments, judgement.run.0)?;
-        bind(&mut arguments, since)?;
         for id in ids {
             bind(&mut arguments, *id)?;
         }

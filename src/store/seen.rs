@@ -38,6 +38,19 @@ pub(super) async fn remember(
     Ok(())
 }
 
+/// An endpoint's sweeps that are over, and of which it is still remembered what they have seen.
+pub(super) async fn finished(
+    connection: &mut SqliteConnection,
+    endpoint: &str,
+) -> Result<Vec<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT sweep_id FROM _sync_sweeps WHERE sweep_id IN (SELECT sweep_id FROM _sync_seen) AND endpoint = ? AND finished_at IS NOT NULL",
+    )
+    .bind(endpoint)
+    .fetch_all(connection)
+    .await
+}
+
 /// Forgets what a sweep has seen.
 pub(super) async fn forget(
     connection: &mut SqliteConnection,
@@ -55,13 +68,9 @@ pub(super) async fn forget_finished(
     connection: &mut SqliteConnection,
     endpoint: &str,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "DELETE FROM _sync_seen WHERE sweep_id IN \
-         (SELECT sweep_id FROM _sync_sweeps WHERE endpoint = ? AND finished_at IS NOT NULL AND sweep_id IN (SELECT sweep_id FROM _sync_seen))",
-    )
-    .bind(endpoint)
-    .execute(connection)
-    .await?;
+    for sweep in finished(connection, endpoint).await? {
+        forget(connection, sweep).await?;
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::{Row, SqliteConnection};
 
-use super::{Reading, RunId, Store, StoreError, error::Doing, missing, seen};
+use super::{Reading, RunId, Store, StoreError, error::Doing, missing};
 use crate::clock::format_utc;
 
 /// One complete reading of an endpoint, as `_sync_sweeps` numbers it.
@@ -132,8 +132,11 @@ impl Store {
     /// Where that cannot be stored.
     pub async fn abandon_sweep(&self, sweep: SweepId) -> Result<(), StoreError> {
         let now = format_utc(self.clock.now().wall);
+        let doing = "give a sweep up";
         let mut writer = self.writer.lock().await;
-        supersede(&mut writer.connection, sweep.0, &now).await.doing("give a sweep up")
+        let mut transaction = writer.begin(doing).await?;
+        supersede(&mut transaction, sweep.0, &now).await.doing(doing)?;
+        transaction.commit().await.doing(doing)
     }
 }
 
@@ -149,7 +152,12 @@ async fn supersede(
     .bind(sweep)
     .execute(&mut *connection)
     .await?;
-    seen::forget(connection, sweep).await
+    let endpoint: String =
+        sqlx::query_scalar("SELECT endpoint FROM _sync_sweeps WHERE sweep_id = ?")
+            .bind(sweep)
+            .fetch_one(&mut *connection)
+            .await?;
+    missing::drop_unjudged(connection, &endpoint).await
 }
 
 /// What a sweep is to be.
@@ -174,7 +182,7 @@ async fn open(
     .bind(wanted.endpoint)
     .execute(&mut *connection)
     .await?;
-    seen::forget_finished(connection, wanted.endpoint).await?;
+    missing::drop_unjudged(connection, wanted.endpoint).await?;
     let left = sqlx::query(
         "SELECT sweep_id, fingerprint, judges FROM _sync_sweeps WHERE endpoint = ? AND backfill IS ? AND finished_at IS NULL",
     )

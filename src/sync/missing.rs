@@ -2,11 +2,13 @@
 
 mod dated;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub(super) use self::dated::Asked;
 use super::WindowSettings;
-use crate::limits::Limit;
+use crate::{limits::Limit, store::RowSet};
 
 /// What becomes of rows that the API no longer returns.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,6 +58,49 @@ impl Guard {
         self.confirm
             && deletions > self.min_rows
             && deletions as f64 > self.max_share * judged as f64
+    }
+}
+
+/// What a complete read says of missing rows, in the light of what earlier ones have missed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Missing {
+    /// Rows that another complete read has missed too: they are deleted.
+    pub(super) agreed: RowSet,
+    /// Rows that are missing for the first time.
+    pub(super) once: RowSet,
+    /// The slices that those were to be returned with.
+    pub(super) slices: Vec<i64>,
+}
+
+/// What was returned of what was asked for once more.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Answer {
+    pub(super) returned: RowSet,
+    /// Whether that is all of it.
+    pub(super) is_whole: bool,
+}
+
+impl Missing {
+    /// Tells the rows that a complete read has missed, by their slices, from those that an earlier one has missed.
+    pub(super) fn new(missing: BTreeMap<i64, RowSet>, earlier: &RowSet) -> Self {
+        let mut told = Self::default();
+        for (slice, mut rows) in missing {
+            told.agreed |= &(&rows & earlier);
+            rows -= earlier;
+            if !rows.is_empty() {
+                told.once |= &rows;
+                told.slices.push(slice);
+            }
+        }
+        told
+    }
+
+    /// Takes in what was returned of the slices that were asked for once more.
+    pub(super) fn asked_once_more(&mut self, answer: &Answer) {
+        if answer.is_whole {
+            self.agreed |= &std::mem::take(&mut self.once);
+        }
+        self.agreed -= &answer.returned;
     }
 }
 

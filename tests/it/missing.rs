@@ -1,6 +1,7 @@
 //! Rows that the API no longer returns: marked as deleted only where that is sure.
 
 mod guard;
+mod histories;
 mod reads;
 mod stored;
 mod windows;

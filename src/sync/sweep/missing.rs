@@ -8,7 +8,7 @@ use crate::{
     sync::{
         Event, Pause,
         attempt::Halt,
-        missing::{self, Asked, OnMissing},
+        missing::{self, Answer, Asked, Missing, OnMissing},
     },
 };
 
@@ -19,14 +19,6 @@ struct Found {
     missing: BTreeMap<i64, RowSet>,
     /// How many rows it was to return.
     judged: u64,
-}
-
-/// What was returned of what was asked for once more.
-#[derive(Default)]
-struct Answer {
-    returned: RowSet,
-    /// Whether that is all of it.
-    is_whole: bool,
 }
 
 impl Sweeper<'_> {
@@ -54,31 +46,16 @@ impl Sweeper<'_> {
             return Ok(());
         }
         let found = self.find(&slices, &seen).await?;
-        let earlier = store.missing(name).await?;
-        // What both this read and an earlier one say is missing is so; the rest is asked for once more.
-        let mut agreed = RowSet::default();
-        let (mut once, mut once_by_slice) = (RowSet::default(), BTreeMap::new());
-        for (slice, rows) in found.missing {
-            agreed |= &(&rows & &earlier);
-            let mut rest = rows;
-            rest -= &earlier;
-            if !rest.is_empty() {
-                once |= &rest;
-                once_by_slice.insert(slice, rest);
-            }
+        let mut told = Missing::new(found.missing, &store.missing(name).await?);
+        let mut answer = Answer::default();
+        if !told.once.is_empty() {
+            // Noted before anything can go wrong: then the next complete read decides.
+            store.judge(&Judgement { missing: &told.once, ..judgement }).await?;
+            answer = self.ask_once_more(sweep.id, &slices, &told).await?;
+            told.asked_once_more(&answer);
         }
-        let mut returned = seen.clone();
-        if !once.is_empty() {
-            store.judge(&Judgement { missing: &once, ..judgement }).await?;
-            let asked: Vec<&ReadSlice> =
-                slices.iter().filter(|slice| once_by_slice.contains_key(&slice.number)).collect();
-            let answer = self.ask_once_more(sweep.id, &asked, once.len()).await?;
-            if answer.is_whole {
-                agreed |= &once;
-            }
-            agreed -= &answer.returned;
-            returned = answer.returned;
-        }
+        let seen = if answer.returned.is_empty() { &seen } else { &answer.returned };
+        let agreed = &told.agreed;
         let held_back = guard.holds_back(agreed.len(), found.judged);
         if held_back {
             self.progress.waiting = Some((agreed.len(), found.judged));
@@ -86,8 +63,9 @@ impl Sweeper<'_> {
         // Other dates than the regular ones answer nothing that these have left open.
         let is_regular = self.occasion.backfill.is_none();
         let waiting = if held_back { Some(agreed.len()) } else { is_regular.then_some(0) };
-        let deleted = if held_back { &none } else { &agreed };
-        let last = Judgement { seen: &returned, deleted, waiting, ..judgement };
+        let deleted = if held_back { &none } else { agreed };
+        let last =
+            Judgement { run: self.run, endpoint: name, seen, missing: &none, deleted, waiting };
         self.progress.deleted += self.shared.store.judge(&last).await?;
         Ok(())
     }
@@ -150,18 +128,17 @@ impl Sweeper<'_> {
     async fn ask_once_more(
         &mut self,
         sweep: SweepId,
-        slices: &[&ReadSlice],
-        rows: u64,
+        slices: &[ReadSlice],
+        told: &Missing,
     ) -> Result<Answer, Halt> {
-        let pages = slices.iter().map(|slice| slice.pages).sum();
+        let again = slices.iter().filter(|slice| told.slices.contains(&slice.number));
+        let pages = again.map(|slice| slice.pages).sum();
         if !missing::is_asked_once_more(self.endpoint.limit, pages) {
             return Ok(Answer::default());
         }
-        let endpoint = &self.endpoint.name;
+        let (endpoint, rows) = (&self.endpoint.name, told.once.len());
         self.shared.tell(&Event::AsksOnceMore { endpoint, rows, pages });
-        let store = &self.shared.store;
-        let numbers: Vec<i64> = slices.iter().map(|slice| slice.number).collect();
-        let mut second = store.ask_again(sweep, &numbers).await?;
+        let mut second = self.shared.store.ask_again(sweep, &told.slices).await?;
         let id = second.id;
         match self.slices(&mut second).await {
             Ok(Swept::Complete) => {
@@ -170,8 +147,9 @@ impl Sweeper<'_> {
                 Ok(Answer { returned: store.seen(id).await?, is_whole })
             }
             Ok(Swept::Stale(_)) | Err(Halt::Paused(Pause::Wait(_) | Pause::Refused { .. })) => {
+                let returned = self.shared.store.seen(id).await?;
                 self.shared.store.abandon_sweep(id).await?;
-                Ok(Answer::default())
+                Ok(Answer { returned, is_whole: false })
             }
             Err(halt) => {
                 self.shared.store.abandon_sweep(id).await?;

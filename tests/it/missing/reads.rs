@@ -93,7 +93,7 @@ fn what_cannot_be_asked_for_at_once_the_next_complete_read_decides() {
     sandbox.run(&["--run-now"]).expect_status(0);
     assert_eq!(asked(&api, "/users"), 5 + 5);
     assert_eq!(deleted(&sandbox, "users"), [""; 0]);
-    assert_eq!(sandbox.lines("SELECT endpoint, run_id FROM _sync_missing"), ["users|2"]);
+    assert_eq!(sandbox.lines("SELECT endpoint FROM _sync_missing"), ["users"]);
     assert_eq!(sandbox.count("SELECT count(*) FROM _sync_seen"), 0);
 
     // One of the two is back.
@@ -213,7 +213,7 @@ fn a_kill_while_it_is_judged_leaves_that_to_the_next_run() {
     running.signal(Signal::KILL);
     running.wait();
     gate.open();
-    assert_eq!(sandbox.lines("SELECT run_id FROM _sync_missing"), ["2"]);
+    assert_eq!(sandbox.lines("SELECT endpoint FROM _sync_missing"), ["users"]);
     assert_eq!(deleted(&sandbox, "users"), [""; 0]);
 
     // The complete read of the next run is the second one.
@@ -223,6 +223,42 @@ fn a_kill_while_it_is_judged_leaves_that_to_the_next_run() {
     assert_settled(&sandbox);
     let results = "SELECT read, result FROM _sync_sweeps ORDER BY sweep_id";
     assert_eq!(sandbox.lines(results), ["1|complete", "1|complete", "2|superseded", "1|complete"]);
+}
+
+#[test]
+fn what_a_sweep_has_returned_that_was_given_up_is_not_missing() {
+    let listed = listing(1..=6);
+    let gate = Gate::new();
+    let api = Api::serve({
+        let (listed, gate) = (Arc::clone(&listed), Arc::clone(&gate));
+        move |asked| {
+            gate.pass();
+            page(&listed, asked)
+        }
+    });
+    let mut sandbox = users(&api, "rate_limit = { requests = 2, per = \"50ms\" }");
+    gate.allow(3);
+    sandbox.run(&["--run-now"]).expect_status(0);
+    lock(&listed).remove(&1);
+    gate.allow(3);
+    sandbox.run(&["--run-now"]).expect_status(0);
+    assert_eq!(sandbox.count("SELECT count(*) FROM _sync_missing"), 1);
+
+    // It is back, and the first page of a sweep has it, which comes to no end.
+    lock(&listed).insert(1, "a".into());
+    gate.allow(1);
+    let running = sandbox.start(&["--run-now"]);
+    wait_until("the second page is asked for", || asked(&api, "/users") == 3 + 3 + 2);
+    running.signal(Signal::KILL);
+    running.wait();
+    gate.open();
+    lock(&listed).remove(&1);
+    sandbox.set("MAPIQ_SYNC__ENDPOINT__USERS__PARAMS", "{ other = \"settings\" }");
+    sandbox.run(&["--run-now"]).expect_status(0).expect_stderr("starts over");
+    assert_eq!(deleted(&sandbox, "users"), [""; 0]);
+    sandbox.run(&["--run-now"]).expect_status(0);
+    assert_eq!(deleted(&sandbox, "users"), ["1|5"]);
+    assert_settled(&sandbox);
 }
 
 #[test]
@@ -284,6 +320,6 @@ fn a_second_read_that_the_api_refuses_for_long_does_not_keep_the_run_from_its_en
     sandbox.run(&["--run-now"]).expect_status(0);
     lock(&listed).remove(&4);
     sandbox.run(&["--run-now"]).expect_status(0);
-    assert_eq!(sandbox.lines("SELECT run_id FROM _sync_missing"), ["2"]);
+    assert_eq!(sandbox.lines("SELECT endpoint FROM _sync_missing"), ["users"]);
     assert_eq!(deleted(&sandbox, "users"), [""; 0]);
 }
