@@ -59,6 +59,11 @@ pub struct Arguments {
     #[arg(long = "job", value_name = "NAME", requires = "run_now")]
     jobs: Vec<String>,
 
+    /// With --run-now: mark as deleted what the API no longer returns, however
+    /// much that is
+    #[arg(long, requires = "run_now")]
+    confirm_deletions: bool,
+
     #[command(flatten)]
     dates: backfill::DatesArgs,
 
@@ -78,8 +83,8 @@ const EXIT_STATUS_HELP: &str = "Exit status:
    0  all done
    1  an endpoint failed
    2  wrong usage
-  65  all done, but something needs a person: rejected records, or another
-      total than the API stated
+  65  all done, but something needs a person: rejected records, another total
+      than the API stated, or deletions waiting for a yes
   69  the service could not be reached
   74  the database cannot be used
   75  unfinished for now, run again later: paused by a limit or a lock, or
@@ -149,10 +154,14 @@ async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
                 Ok(dates) => dates,
                 Err(message) => return usage(&message),
             };
-            let config = match load(&arguments.config) {
+            let mut config = match load(&arguments.config) {
                 Ok(config) => config,
                 Err(status) => return status,
             };
+            if arguments.confirm_deletions {
+                let endpoints = config.sync.endpoints.iter_mut();
+                endpoints.for_each(|endpoint| endpoint.on_missing.confirm());
+            }
             if arguments.run_now {
                 run_now::run(config, &arguments.jobs, dates, &stop).await
             } else {

@@ -9,13 +9,17 @@ mod error;
 mod files;
 mod journal;
 mod ledger;
+mod live;
 mod lock;
+mod missing;
 mod open;
 mod page;
 mod pauses;
 mod query;
+mod row_set;
 mod schema;
 mod scrub;
+mod seen;
 mod statements;
 mod sweeps;
 mod upsert;
@@ -31,10 +35,14 @@ pub use self::{
     error::{Cause, StoreError},
     journal::{Effort, EndpointEnd, PausedEndpoint, RunId, RunResult, Trigger},
     ledger::{Asker, Reservation, Reserved, Settlement, TOKEN_GROUP},
+    live::{DateColumn, DatedFrom},
     lock::FileLock,
+    missing::{Judgement, ReadSlice},
     pauses::AskedPause,
     query::{Grid, query},
+    row_set::RowSet,
     scrub::{Scrubbed, erase::Erasure},
+    seen::Reading,
     sweeps::{Bounds, Dates, Origin, Slice, Sweep, SweepId},
     widths::LearntWidth,
 };
@@ -71,6 +79,10 @@ pub struct Page<'p> {
     pub sweep: SweepId,
     /// The slice of the sweep.
     pub slice: i64,
+    /// What its rows are remembered for.
+    pub reading: Reading,
+    /// Whether not all rows that the page stands for are known.
+    pub unsure: bool,
     /// What the records' path ids mean.
     pub paths: &'p Paths,
     /// The records, in the order sent.

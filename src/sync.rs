@@ -2,6 +2,7 @@
 
 mod attempt;
 mod error;
+mod missing;
 mod paused;
 mod plan;
 mod report;
@@ -16,6 +17,7 @@ use chrono_tz::Tz;
 
 pub use self::{
     error::{EndpointError, FailureClass},
+    missing::{Guard, OnMissing},
     paused::Resumable,
     report::{
         Ending, EndpointReport, Event, JobReport, NotBefore, Pause, StartOver, Wait, seconds,
@@ -54,6 +56,8 @@ pub struct EndpointSettings {
     pub group: String,
     /// The key, and what is done to each record before it is stored.
     pub transforms: Transforms,
+    /// What becomes of rows that the API no longer returns.
+    pub on_missing: OnMissing,
 }
 
 /// One job: endpoints that are synced together.

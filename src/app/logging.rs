@@ -34,6 +34,14 @@ pub(super) fn event(event: &Event<'_>) {
                 "the API refuses {refused} at once: asks for {width}"
             );
         }
+        Event::AsksOnceMore { endpoint, rows, pages } => {
+            tracing::debug!(
+                endpoint.name = endpoint,
+                rows,
+                pages,
+                "asks once more for missing rows"
+            );
+        }
         Event::PageStored { endpoint, page, records, .. } => {
             tracing::debug!(endpoint.name = endpoint, page, records, "page stored");
         }
@@ -91,6 +99,14 @@ fn finished(report: &EndpointReport) {
             "records cannot be stored: see _sync_rejects"
         );
     }
+    if let Some((missing, judged)) = report.waiting {
+        tracing::warn!(
+            endpoint.name = name,
+            rows.missing = missing,
+            rows.judged = judged,
+            "too many rows are no longer returned to mark them as deleted: if that is right, run --run-now --confirm-deletions"
+        );
+    }
     if let Some((read, stated)) = report.mismatch {
         tracing::warn!(
             endpoint.name = name,
@@ -129,6 +145,7 @@ pub(super) fn run(report: &JobReport, trigger: Trigger) {
         rows.new = sum(|endpoint| endpoint.rows.new),
         rows.changed = sum(|endpoint| endpoint.rows.changed),
         rows.unchanged = sum(|endpoint| endpoint.rows.unchanged),
+        rows.deleted = sum(|endpoint| endpoint.deleted),
         rejected = sum(|endpoint| endpoint.rejected),
         requests = sum(|endpoint| endpoint.effort.requests),
         duration_ms = milliseconds(elapsed),

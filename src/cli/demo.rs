@@ -70,7 +70,9 @@ async fn play(stage: &Stage, stop: &CancellationToken) -> Result<ExitStatus> {
         return Ok(second.status);
     }
     let met = stage.met(&config).await?;
-    let rows = sentences::rows(rows_of(&second), &met);
+    let deleted = second.reports.iter().flat_map(|report| &report.endpoints);
+    let deleted = deleted.map(|report| report.deleted).sum();
+    let rows = sentences::rows(rows_of(&second), deleted, &met);
     print_result(&format!("\n{}\n", wrapped(&format!("{rows} {}", met.limit()))))?;
 
     print_result(&format!("{}\n", look.strong("3. Questions to the file")))?;

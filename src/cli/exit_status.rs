@@ -45,7 +45,9 @@ impl ExitStatus {
                 Ending::Ok | Ending::Paused(_) => None,
             })
             .collect();
-        let attention = |report: &&EndpointReport| report.rejected > 0 || report.mismatch.is_some();
+        let attention = |report: &&EndpointReport| {
+            report.rejected > 0 || report.mismatch.is_some() || report.waiting.is_some()
+        };
         if failures.contains(&FailureClass::Database)
             || reports.iter().any(|report| report.journal.is_some())
         {

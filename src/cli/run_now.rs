@@ -116,15 +116,16 @@ fn chosen(jobs: &[JobSettings], names: &[String]) -> Result<Vec<JobSettings>, St
 
 /// The summary: a line an endpoint.
 fn summary(reports: &[JobReport]) -> String {
-    const HEADER: [(&str, Align); 9] = [
+    const HEADER: [(&str, Align); 10] = [
         ("endpoint", Align::Left),
         ("result", Align::Left),
         ("pages", Align::Right),
         ("new", Align::Right),
         ("changed", Align::Right),
-        ("unchanged", Align::Right),
-        ("rejected", Align::Right),
-        ("requests", Align::Right),
+        ("deleted", Align::Right),
+        ("same", Align::Right),
+        ("rejects", Align::Right),
+        ("sent", Align::Right),
         ("time", Align::Right),
     ];
     let rows: Vec<Vec<String>> =
@@ -139,6 +140,7 @@ fn row(report: &EndpointReport) -> Vec<String> {
         thousands(report.pages),
         thousands(report.rows.new),
         thousands(report.rows.changed),
+        thousands(report.deleted),
         thousands(report.rows.unchanged),
         thousands(report.rejected),
         thousands(report.effort.requests),
@@ -169,6 +171,13 @@ fn print_trouble(reports: &[JobReport]) {
             print_error(&format!(
                 "{name}: {} cannot be stored; see `SELECT reason, record FROM _sync_rejects WHERE endpoint = '{name}'`",
                 counted(report.rejected, "record")
+            ));
+        }
+        if let Some((missing, judged)) = report.waiting {
+            print_error(&format!(
+                "{name}: {} of {} are no longer returned, nothing was marked; if that is right: mapiq-sync --run-now --confirm-deletions",
+                thousands(missing),
+                counted(judged, "row")
             ));
         }
         if let Some((read, stated)) = report.mismatch {

@@ -9,7 +9,14 @@ use super::{
     tree::{Node, Origin},
     values, window,
 };
-use crate::{api::pagination::Style, limits::Limit, sync::EndpointSettings};
+use crate::{
+    api::pagination::Style,
+    limits::Limit,
+    sync::{EndpointSettings, Guard, OnMissing},
+};
+
+/// The greatest number that TOML can hold.
+const MOST_ROWS: i128 = i64::MAX as i128;
 
 const SINCE_KEYS: [&str; 3] = ["param", "lookback", "full_every"];
 
@@ -116,6 +123,7 @@ fn read(endpoint: &mut Section<'_>, default: Limit) -> Option<EndpointSettings> 
     let window = endpoint
         .optional_section("window")
         .map(|section| window::read(section, style.as_ref(), transforms.as_ref()));
+    let on_missing = read_on_missing(endpoint);
     refuse_unsupported(endpoint);
 
     let (name, path) = (name?, path?);
@@ -130,6 +138,7 @@ fn read(endpoint: &mut Section<'_>, default: Limit) -> Option<EndpointSettings> 
         window: window.flatten(),
         limit,
         transforms: transforms?,
+        on_missing,
     })
 }
 
@@ -147,15 +156,25 @@ fn refuse_unsupported(endpoint: &mut Section<'_>) {
         &SINCE_KEYS,
         Problem::not_supported("leave it out: every run reads the whole listing"),
     );
-    endpoint.optional("on_missing", |node| {
-        if values::word(node, &[("mark", false), ("keep", true)])? {
-            return Ok(());
-        }
-        Err(Problem {
-            message: "`mark` is not supported yet".into(),
-            help: Some("write \"keep\", which is the default for now: such rows stay".into()),
-        })
-    });
+}
+
+/// Reads what becomes of rows that the API no longer returns, and how many are marked without asking.
+fn read_on_missing(endpoint: &mut Section<'_>) -> OnMissing {
+    let marks = endpoint
+        .optional("on_missing", |node| values::word(node, &[("mark", true), ("keep", false)]));
+    let mut missing = endpoint.section("missing");
+    let max_share = missing.optional("max_share", values::share);
+    let min_rows = missing.optional("min_rows", |node| values::whole(node, 0, MOST_ROWS));
+    let confirm = missing.optional("confirm", values::boolean);
+    missing.finish();
+    if !marks.unwrap_or(true) {
+        return OnMissing::Keep;
+    }
+    OnMissing::Mark(Guard {
+        max_share: max_share.unwrap_or(0.3),
+        min_rows: min_rows.unwrap_or(20),
+        confirm: confirm.unwrap_or(true),
+    })
 }
 
 fn name(node: &Node) -> Result<String, Problem> {

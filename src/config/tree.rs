@@ -30,6 +30,8 @@ pub(super) struct Node {
 pub(super) enum Value {
     Text(String),
     Integer(i128),
+    Real(f64),
+    Boolean(bool),
     /// A value of a type that no key takes, by the type's name.
     Other(&'static str),
     List(Vec<Node>),
@@ -42,6 +44,8 @@ impl Value {
         match self {
             Self::Text(_) => "a string",
             Self::Integer(_) => "a number",
+            Self::Real(_) => "a number with a fraction",
+            Self::Boolean(_) => "a boolean",
             Self::Other(name) => name,
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
@@ -166,8 +170,12 @@ fn node_of(value: Spanned<DeValue<'_>>, source: &Source<'_>) -> Node {
             i128::from_str_radix(&digits, number.radix())
                 .map_or(Value::Other("a number out of range"), Value::Integer)
         }
-        DeValue::Float(_) => Value::Other("a number with a fraction"),
-        DeValue::Boolean(_) => Value::Other("a boolean"),
+        DeValue::Float(number) => number
+            .as_str()
+            .replace('_', "")
+            .parse()
+            .map_or(Value::Other("a number out of range"), Value::Real),
+        DeValue::Boolean(boolean) => Value::Boolean(boolean),
         DeValue::Datetime(_) => Value::Other("a date or time"),
         DeValue::Array(items) => {
             Value::List(items.into_iter().map(|item| node_of(item, source)).collect())

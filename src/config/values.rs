@@ -26,7 +26,9 @@ const SIZE_UNITS: [(&str, u64); 4] =
 pub(super) fn text(node: &Node) -> Result<String, Problem> {
     match (&node.value, &node.raw) {
         (Value::Text(text), _) => Ok(text.clone()),
-        (Value::Integer(_) | Value::Other(_), Some(raw)) => Ok(raw.clone()),
+        (Value::Integer(_) | Value::Real(_) | Value::Boolean(_) | Value::Other(_), Some(raw)) => {
+            Ok(raw.clone())
+        }
         (value, _) => Err(Problem::new(
             format!("must be a string, not {}", value.kind()),
             "put it between double quotes",
@@ -56,6 +58,34 @@ pub(super) fn whole<T: TryFrom<i128>>(node: &Node, least: i128, most: i128) -> R
         value => Err(Problem::new(
             format!("must be a whole number, not {}", value.kind()),
             "write digits only, without quotes",
+        )),
+    }
+}
+
+/// A share of a whole: a number from 0 to 1.
+pub(super) fn share(node: &Node) -> Result<f64, Problem> {
+    let share = match node.value {
+        Value::Integer(0) => 0.0,
+        Value::Integer(1) => 1.0,
+        Value::Real(share) if (0.0..=1.0).contains(&share) => share,
+        Value::Integer(_) | Value::Real(_) => {
+            return Err(Problem::new("must be from 0 to 1", "a third is 0.33"));
+        }
+        ref value => {
+            let message = format!("must be a number from 0 to 1, not {}", value.kind());
+            return Err(Problem::new(message, "write it without quotes: a third is 0.33"));
+        }
+    };
+    Ok(share)
+}
+
+/// `true` or `false`.
+pub(super) fn boolean(node: &Node) -> Result<bool, Problem> {
+    match &node.value {
+        Value::Boolean(boolean) => Ok(*boolean),
+        value => Err(Problem::new(
+            format!("must be true or false, not {}", value.kind()),
+            "write it without quotes",
         )),
     }
 }

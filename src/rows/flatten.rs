@@ -75,6 +75,20 @@ pub enum Reject {
     NameNotUnicode(String),
 }
 
+impl Reject {
+    /// Whether an earlier copy of the record may have been stored: with a key as wrong as this one's it was not.
+    pub(crate) fn may_have_a_row(&self) -> bool {
+        match self {
+            Self::StringNotUnicode(_) | Self::NameNotUnicode(_) => true,
+            Self::NotAnObject(_)
+            | Self::KeyMissing(_)
+            | Self::KeyNull(_)
+            | Self::KeyNotScalar { .. }
+            | Self::KeyAmbiguous(_) => false,
+        }
+    }
+}
+
 /// Where a record has the field of a path.
 #[derive(Clone, Copy)]
 struct Slot {

@@ -8,7 +8,9 @@ pub(super) use self::lines::load;
 use super::{
     StoreError, ddl,
     error::Doing,
+    missing,
     schema::{Changes, Field, MAX_COLUMNS, Table},
+    seen,
     writer::Writer,
 };
 use crate::rows::{ColumnType, Paths};
@@ -55,6 +57,9 @@ pub(super) async fn ensure_table(
     .execute(&mut *transaction)
     .await
     .doing(doing)?;
+    // Its row ids mean other rows from now on.
+    missing::forget(&mut transaction, endpoint).await.doing(doing)?;
+    seen::forget_finished(&mut transaction, endpoint).await.doing(doing)?;
     transaction.commit().await.doing(doing)
 }
 

@@ -3,9 +3,10 @@
 use sqlx::SqliteConnection;
 
 use super::{
-    Checkpoint, Page, RowCounts, StoreError, columns,
+    Checkpoint, Page, Reading, RowCounts, StoreError, columns,
     error::Doing,
-    upsert, widths,
+    row_set::RowSet,
+    seen, upsert, widths,
     writer::{self, Writer},
 };
 
@@ -39,9 +40,20 @@ pub(super) async fn commit(
         columns::change(&mut transaction, &mut table, changes, now).await?;
     }
     let stamp = upsert::Stamp { now: now.into(), run: page.run };
-    let rows = upsert::upsert(&mut transaction, &table, page.paths, page.records, &stamp)
-        .await
-        .doing(COMMIT)?;
+    let mut remembered = (page.reading != Reading::Unjudged).then(RowSet::default);
+    let rows = upsert::upsert(
+        &mut transaction,
+        &table,
+        page.paths,
+        page.records,
+        &stamp,
+        remembered.as_mut(),
+    )
+    .await
+    .doing(COMMIT)?;
+    if let Some(rows) = remembered {
+        seen::remember(&mut transaction, page, &rows).await.doing(COMMIT)?;
+    }
     reject(&mut transaction, page, now).await.doing(COMMIT)?;
     count(&mut transaction, page, &rows).await.doing(COMMIT)?;
     checkpoint(&mut transaction, page, now).await.doing(COMMIT)?;
@@ -91,7 +103,7 @@ async fn count(
     .bind(page.effort.waited_ms())
     .bind(signed(rows.new))
     .bind(signed(rows.changed))
-    .bind(signed(rows.unchanged))
+    .bind(signed(if page.reading == Reading::Second { 0 } else { rows.unchanged }))
     .bind(signed(page.rejects.len() as u64))
     .bind(page.run.0)
     .bind(page.endpoint)
@@ -111,12 +123,13 @@ async fn checkpoint(
         Checkpoint::Complete | Checkpoint::PastTheEnd => (None, Some(now)),
     };
     sqlx::query(
-        "UPDATE _sync_checkpoints SET state = ?, finished_at = ?, pages = pages + ?, updated_at = ? WHERE sweep_id = ? AND slice = ?",
+        "UPDATE _sync_checkpoints SET state = ?, finished_at = ?, pages = pages + ?, updated_at = ?, unsure = unsure OR ? WHERE sweep_id = ? AND slice = ?",
     )
     .bind(state)
     .bind(finished_at)
     .bind(signed(page.checkpoint.pages()))
     .bind(now)
+    .bind(page.unsure)
     .bind(page.sweep.0)
     .bind(page.slice)
     .execute(&mut *connection)

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::{Row, SqliteConnection};
 
-use super::{RunId, Store, StoreError, error::Doing};
+use super::{Reading, RunId, Store, StoreError, error::Doing, missing};
 use crate::clock::format_utc;
 
 /// One complete reading of an endpoint, as `_sync_sweeps` numbers it.
@@ -64,6 +64,8 @@ pub struct Sweep {
     pub moved_at: Option<DateTime<Utc>>,
     /// Where its plan ends: the last upper bound, that of a finished slice included.
     pub end: Option<String>,
+    /// What its pages are remembered for.
+    pub reading: Reading,
     /// How wide its slices are, once the API has refused wider ones.
     pub width: Option<TimeDelta>,
 }
@@ -84,7 +86,8 @@ pub enum Origin {
 
 impl Store {
     /// Takes up the endpoint's open sweep, or begins a new one of the slices given; one that was made with other settings
-    /// is given up. A backfill is a sweep of its own, which only the same dates take up.
+    /// is given up. A backfill is a sweep of its own, which only the same dates take up. A new one is remembered, if it is
+    /// to be judged by it which rows are missing; one that was not remembered from its first page on cannot be.
     ///
     /// # Errors
     /// Where the sweep cannot be stored.
@@ -95,6 +98,7 @@ impl Store {
         fingerprint: &str,
         backfill: Option<Dates>,
         plan: &[Bounds],
+        judges: bool,
     ) -> Result<Sweep, StoreError> {
         let doing = "open a sweep";
         let now = format_utc(self.clock.now().wall);
@@ -103,6 +107,7 @@ impl Store {
             fingerprint,
             backfill: backfill.map(|dates| dates.to_string()),
             plan,
+            judges,
             now: &now,
         };
         let mut writer = self.writer.lock().await;
@@ -127,8 +132,11 @@ impl Store {
     /// Where that cannot be stored.
     pub async fn abandon_sweep(&self, sweep: SweepId) -> Result<(), StoreError> {
         let now = format_utc(self.clock.now().wall);
+        let doing = "give a sweep up";
         let mut writer = self.writer.lock().await;
-        supersede(&mut writer.connection, sweep.0, &now).await.doing("give a sweep up")
+        let mut transaction = writer.begin(doing).await?;
+        supersede(&mut transaction, sweep.0, &now).await.doing(doing)?;
+        transaction.commit().await.doing(doing)
     }
 }
 
@@ -142,9 +150,14 @@ async fn supersede(
     )
     .bind(now)
     .bind(sweep)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    let endpoint: String =
+        sqlx::query_scalar("SELECT endpoint FROM _sync_sweeps WHERE sweep_id = ?")
+            .bind(sweep)
+            .fetch_one(&mut *connection)
+            .await?;
+    missing::drop_unjudged(connection, &endpoint).await
 }
 
 /// What a sweep is to be.
@@ -153,6 +166,7 @@ struct Wanted<'w> {
     fingerprint: &'w str,
     backfill: Option<String>,
     plan: &'w [Bounds],
+    judges: bool,
     now: &'w str,
 }
 
@@ -160,8 +174,17 @@ async fn open(
     connection: &mut SqliteConnection,
     wanted: &Wanted<'_>,
 ) -> Result<Sweep, sqlx::Error> {
+    // What was asked once more, and is left unfinished, the next read decides as well: it asks for all of it again.
+    sqlx::query(
+        "UPDATE _sync_sweeps SET finished_at = ?, result = 'superseded' WHERE endpoint = ? AND read = 2 AND finished_at IS NULL",
+    )
+    .bind(wanted.now)
+    .bind(wanted.endpoint)
+    .execute(&mut *connection)
+    .await?;
+    missing::drop_unjudged(connection, wanted.endpoint).await?;
     let left = sqlx::query(
-        "SELECT sweep_id, fingerprint FROM _sync_sweeps WHERE endpoint = ? AND backfill IS ? AND finished_at IS NULL",
+        "SELECT sweep_id, fingerprint, judges FROM _sync_sweeps WHERE endpoint = ? AND backfill IS ? AND finished_at IS NULL",
     )
     .bind(wanted.endpoint)
     .bind(&wanted.backfill)
@@ -172,6 +195,9 @@ async fn open(
     };
     let (id, made_with): (i64, String) = (left.try_get(0)?, left.try_get(1)?);
     if made_with == wanted.fingerprint {
+        if left.try_get::<bool, _>(2)? && !wanted.judges {
+            missing::do_not_judge(connection, id, wanted.endpoint).await?;
+        }
         return load(connection, id, Origin::Resumed).await;
     }
     supersede(connection, id, wanted.now).await?;
@@ -184,15 +210,20 @@ async fn begin(
     origin: Origin,
 ) -> Result<Sweep, sqlx::Error> {
     let inserted = sqlx::query(
-        "INSERT INTO _sync_sweeps (endpoint, fingerprint, backfill, started_at) VALUES (?, ?, ?, ?)",
+        "INSERT INTO _sync_sweeps (endpoint, fingerprint, backfill, judges, started_at) VALUES (?, ?, ?, ?, ?)",
     )
     .bind(wanted.endpoint)
     .bind(wanted.fingerprint)
     .bind(&wanted.backfill)
+    .bind(wanted.judges)
     .bind(wanted.now)
     .execute(&mut *connection)
     .await?;
     let id = inserted.last_insert_rowid();
+    if !wanted.judges {
+        // It may return them, and nobody will know.
+        missing::forget(connection, wanted.endpoint).await?;
+    }
     add_slices(connection, id, 0, wanted.plan, wanted.now).await?;
     load(connection, id, origin).await
 }
@@ -218,13 +249,14 @@ pub(super) async fn add_slices(
     Ok(())
 }
 
-async fn load(
+/// Reads a sweep.
+pub(super) async fn load(
     connection: &mut SqliteConnection,
     id: i64,
     origin: Origin,
 ) -> Result<Sweep, sqlx::Error> {
     let whole = sqlx::query(
-        "SELECT coalesce(sum(pages), 0), max(upper), width_ms, coalesce(max(updated_at) FILTER (WHERE pages > 0 OR c.finished_at IS NOT NULL), started_at) \
+        "SELECT coalesce(sum(pages), 0), max(upper), width_ms, coalesce(max(updated_at) FILTER (WHERE pages > 0 OR c.finished_at IS NOT NULL), started_at), judges, read \
          FROM _sync_sweeps LEFT JOIN _sync_checkpoints AS c USING (sweep_id) WHERE sweep_id = ?1",
     )
     .bind(id)
@@ -239,6 +271,11 @@ async fn load(
             .ok()
             .map(|moved_at| moved_at.to_utc()),
         end: whole.try_get(1)?,
+        reading: match (whole.try_get(4)?, whole.try_get(5)?) {
+            (false, _) => Reading::Unjudged,
+            (true, 2_i64) => Reading::Second,
+            (true, _) => Reading::First,
+        },
         width: whole.try_get::<Option<i64>, _>(2)?.map(TimeDelta::milliseconds),
     })
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use sqlx::{AssertSqlSafe, SqliteConnection, sqlite::SqliteArguments};
 
-use self::look_up::{Key, Stored, look_up};
+use self::look_up::{Key, Stored, ids_of, look_up};
 use super::{
-    RowCounts, RunId,
+    RowCounts, RowSet, RunId,
     schema::{Place, Table},
     statements::{self, bind, places, quoted},
 };
@@ -40,40 +40,48 @@ struct RowValues<'p> {
     extra: Option<String>,
 }
 
-/// Writes the records that are new or differ from what is stored; the table already has a column for every value.
+/// Writes the records that are new or differ from what is stored; the table already has a column for every value. The rows
+/// of all records are added to `seen`, where that is asked for.
 pub(super) async fn upsert(
     connection: &mut SqliteConnection,
     table: &Table,
     paths: &Paths,
     records: &[Record<'_>],
     stamp: &Stamp,
+    mut seen: Option<&mut RowSet>,
 ) -> Result<RowCounts, sqlx::Error> {
     let mut counts = RowCounts::default();
     let places = table.places_of(paths);
     let rows: Vec<_> = last_of_each_key(table, records, &mut counts).into_iter().collect();
     let found = look_up(connection, table, &rows, stamp.run).await?;
     let (mut new, mut changed) = (Vec::new(), Vec::new());
-    for ((_, record), stored) in rows.into_iter().zip(found) {
+    for ((key, record), (stored, id)) in rows.into_iter().zip(found) {
+        if let (Some(seen), Some(id)) = (seen.as_deref_mut(), id) {
+            seen.insert(id);
+        }
         match stored {
             Stored::Unchanged => counts.unchanged += 1,
             Stored::New => {
                 counts.new += 1;
-                new.push(record);
+                new.push((key, record));
             }
             Stored::Changed | Stored::Conflicting => {
                 counts.conflicting += u64::from(stored == Stored::Conflicting);
                 counts.changed += 1;
-                changed.push(record);
+                changed.push((key, record));
             }
         }
     }
     let written = WRITTEN_AT_ONCE.min(MAX_PLACES / table.width()).max(1);
     let insert = if table.has_triggers { Write::Upsert } else { Write::Insert };
-    for (how, records) in [(insert, new), (Write::Upsert, changed)] {
+    for (how, records) in [(insert, &new), (Write::Upsert, &changed)] {
         for records in records.chunks(written) {
-            let rows = records.iter().map(|record| row_values(table, paths, &places, record));
+            let rows = records.iter().map(|(_, record)| row_values(table, paths, &places, record));
             write(connection, table, how, &rows.collect::<Vec<_>>(), stamp).await?;
         }
+    }
+    if let Some(seen) = seen {
+        ids_of(connection, table, &new, seen).await?;
     }
     Ok(counts)
 }

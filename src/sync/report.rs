@@ -46,6 +46,15 @@ pub enum Event<'a> {
         /// How wide they are now, at most.
         width: Width,
     },
+    /// Rows are missing: their slices are asked for once more, to make sure.
+    AsksOnceMore {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// How many rows.
+        rows: u64,
+        /// How many pages that takes.
+        pages: u64,
+    },
     /// A page is stored.
     PageStored {
         /// The endpoint.
@@ -95,6 +104,7 @@ impl Event<'_> {
             | Self::StartsOver { endpoint, .. }
             | Self::Scrubbed { endpoint, .. }
             | Self::Narrowed { endpoint, .. }
+            | Self::AsksOnceMore { endpoint, .. }
             | Self::PageStored { endpoint, .. }
             | Self::Waiting { endpoint, .. }
             | Self::Refused { endpoint, .. } => endpoint,
@@ -147,6 +157,10 @@ pub struct EndpointReport {
     pub pages: u64,
     /// What became of the records.
     pub rows: RowCounts,
+    /// Rows marked as deleted.
+    pub deleted: u64,
+    /// How many rows that the API no longer returns wait for a person's yes, and of how many.
+    pub waiting: Option<(u64, u64)>,
     /// Records that cannot be stored.
     pub rejected: u64,
     /// What it cost.

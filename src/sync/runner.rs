@@ -128,6 +128,8 @@ impl Runner {
             ending,
             pages: progress.pages,
             rows: progress.rows,
+            deleted: progress.deleted,
+            waiting: progress.waiting,
             rejected: progress.rejected,
             effort: progress.effort,
             elapsed: self.shared.clock.now().boot.since(started),

@@ -1,5 +1,6 @@
 //! Sweeps one endpoint: takes up what an earlier run has left, or starts anew, and reads slice after slice.
 
+mod missing;
 mod pages;
 mod privacy;
 mod windows;
@@ -11,13 +12,14 @@ use super::{
     EndpointSettings, Event, StartOver,
     attempt::{Halt, Requester},
     error::EndpointError,
+    missing::is_taken_up_in_time,
     plan::{self, Occasion},
     shared::Shared,
 };
 use crate::{
     api::{classify::Problem, pagination::End},
     rows::Flattener,
-    store::{Effort, Origin, RowCounts, RunId, Sweep},
+    store::{Effort, Origin, Reading, RowCounts, RunId, Sweep},
 };
 
 /// How long a sweep stays at a place that fails before it is given up: longer than outages last, and most cursors live.
@@ -28,6 +30,10 @@ const AGED: TimeDelta = TimeDelta::days(1);
 pub(super) struct Progress {
     pub(super) pages: u64,
     pub(super) rows: RowCounts,
+    /// Rows marked as deleted.
+    pub(super) deleted: u64,
+    /// How many missing rows wait for a person's yes, and of how many.
+    pub(super) waiting: Option<(u64, u64)>,
     pub(super) rejected: u64,
     pub(super) effort: Effort,
     /// Requests and waits that no stored page has accounted for.
@@ -101,7 +107,7 @@ impl Sweeper<'_> {
             match self.slices(&mut sweep).await? {
                 Swept::Complete => {
                     self.tell_unmet(&sweep);
-                    return Ok(());
+                    return self.judge(&sweep).await;
                 }
                 // What is asked for then is no plan and no checkpoint of an earlier run, so this happens once.
                 Swept::Stale(stale) => self.starts_over(match &stale {
@@ -120,7 +126,7 @@ impl Sweeper<'_> {
         let before = self.progress.pages;
         while let Some(slice) = sweep.slices.first().cloned() {
             let count = sweep.slices.last().map_or(0, |last| last.number + 1);
-            let end = match self.slice(sweep.id, &slice, count).await {
+            let end = match self.slice(sweep, &slice, count).await {
                 Err(Halt::Failed(error))
                     if self.progress.pages == before
                         && error.is_of_the_place()
@@ -152,13 +158,20 @@ impl Sweeper<'_> {
         let slices = plan::slices(self.endpoint, self.occasion, wall, learnt);
         let (name, backfill) = (&self.endpoint.name, self.occasion.backfill);
         let store = &self.shared.store;
-        let mut sweep = store.open_sweep(self.run, name, &fingerprint, backfill, &slices).await?;
+        let judges = self.endpoint.on_missing.judges(self.endpoint.window.as_ref());
+        let mut sweep =
+            store.open_sweep(self.run, name, &fingerprint, backfill, &slices, judges).await?;
         match &sweep.origin {
             Origin::New => {}
             Origin::Resumed => {
                 if sweep.pages > 0 {
                     let pages = sweep.pages;
                     self.shared.tell(&Event::Resumed { endpoint: name, pages });
+                }
+                if sweep.reading != Reading::Unjudged && !is_taken_up_in_time(sweep.moved_at, wall)
+                {
+                    store.do_not_judge(sweep.id, name).await?;
+                    sweep.reading = Reading::Unjudged;
                 }
                 self.extend(&mut sweep, wall, learnt).await?;
             }

@@ -7,6 +7,7 @@ mod command_line;
 mod daemon;
 mod groups;
 mod listing;
+mod missing;
 mod paging;
 mod pauses;
 mod privacy;

@@ -53,7 +53,9 @@ impl Registry {
     /// Sets the endpoint's transforms.
     fn configure(&mut self, lines: &str) {
         let key = if lines.starts_with("key") { "" } else { "key = [\"id\"]\n" };
-        let endpoint = format!("[[endpoint]]\nname = \"users\"\npath = \"/users\"\n{key}{lines}\n");
+        let endpoint = format!(
+            "[[endpoint]]\nname = \"users\"\npath = \"/users\"\non_missing = \"keep\"\n{key}{lines}\n"
+        );
         self.sandbox.write(
             "config.toml",
             &format!(

@@ -6,8 +6,8 @@ use mapiq_sync::{
     clock::Clock,
     rows::{FieldPath, Flattener, Transforms},
     store::{
-        Bounds, Checkpoint, Effort, Page, RejectedRecord, RowCounts, RunId, Settings, Store,
-        StoreError, SweepId, Trigger,
+        Bounds, Checkpoint, Effort, Page, Reading, RejectedRecord, RowCounts, RunId, Settings,
+        Store, StoreError, SweepId, Trigger,
     },
 };
 use rusqlite::Connection;
@@ -103,7 +103,8 @@ impl Stored {
             let run = store.begin_run("job", Trigger::RunNow).await?;
             store.begin_endpoint_run(run, TABLE).await?;
             store.ensure_table(TABLE, self.flattener.paths()).await?;
-            let sweep = store.open_sweep(run, TABLE, "{}", None, &[Bounds::default()]).await?;
+            let sweep =
+                store.open_sweep(run, TABLE, "{}", None, &[Bounds::default()], true).await?;
             let slice = sweep.slices.first().map_or(0, |slice| slice.number);
             Ok::<_, StoreError>((run, sweep.id, slice))
         })?;
@@ -132,6 +133,8 @@ impl Stored {
             endpoint: TABLE,
             sweep,
             slice,
+            reading: Reading::First,
+            unsure: false,
             paths: self.flattener.paths(),
             records: &flat,
             rejects: &rejects,

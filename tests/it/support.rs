@@ -274,6 +274,13 @@ impl Sandbox {
         rows.and_then(Iterator::collect).expect("the query can be answered")
     }
 
+    /// Changes the database as a user does.
+    pub(crate) fn execute(&self, sql: &str) {
+        let connection =
+            rusqlite::Connection::open(self.database()).expect("the database can be opened");
+        connection.execute_batch(sql).expect("the test's SQL is valid");
+    }
+
     /// The first value of a query that is a number, such as a count.
     pub(crate) fn count(&self, sql: &str) -> i64 {
         match self.query(sql).first().and_then(|row| row.first()) {

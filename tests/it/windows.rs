@@ -93,7 +93,7 @@ fn stored(sandbox: &Sandbox) -> Vec<String> {
 }
 
 /// Runs a test that depends on what day it is, again where the day has changed meanwhile.
-fn on_one_day(test: impl Fn(NaiveDate)) {
+pub(crate) fn on_one_day(test: impl Fn(NaiveDate)) {
     loop {
         let before = today();
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(before)));

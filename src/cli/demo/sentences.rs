@@ -21,7 +21,7 @@ pub(super) struct Met {
     pub(super) listed: u64,
     /// By how many the file has too few.
     pub(super) missing: u64,
-    /// How many more there are in the file.
+    /// How many more there are in the file that are not marked as deleted.
     pub(super) no_longer_listed: u64,
 }
 
@@ -64,19 +64,27 @@ impl Met {
 }
 
 /// What became of a later sync's rows.
-pub(super) fn rows(rows: RowCounts, met: &Met) -> String {
+pub(super) fn rows(rows: RowCounts, deleted: u64, met: &Met) -> String {
     let written = format!(
         "{} new and {} changed. The other {} are in the file as they were, and were not written.",
         count_of_rows(rows.new),
         thousands(rows.changed),
         thousands(rows.unchanged)
     );
-    match met.no_longer_listed {
-        0 => written,
+    let gone = match deleted {
+        0 => String::new(),
         more => {
-            format!("{written} {} that the API no longer returns stayed.", counted(more, "row"))
+            format!(" {} no longer returned and marked as deleted.", count_of_rows(more))
         }
-    }
+    };
+    let unsure = match met.no_longer_listed {
+        0 => String::new(),
+        more => format!(
+            " {} not returned this time: a row is marked as deleted once two reads agree.",
+            count_of_rows(more)
+        ),
+    };
+    format!("{written}{gone}{unsure}")
 }
 
 fn count_of_rows(count: u64) -> String {
@@ -168,11 +176,15 @@ mod tests {
         let counts = RowCounts { new: 1, changed: 757, unchanged: 8_117, conflicting: 0 };
         let met = Met { no_longer_listed: 727, ..GOOD };
         assert_eq!(
-            rows(counts, &met),
+            rows(counts, 0, &met),
             "1 row is new and 757 changed. The other 8,117 are in the file as they were, and were not written. \
-             727 rows that the API no longer returns stayed."
+             727 rows are not returned this time: a row is marked as deleted once two reads agree."
         );
-        assert!(!rows(counts, &GOOD).contains("no longer"));
+        assert!(
+            rows(counts, 1, &GOOD)
+                .ends_with("written. 1 row is no longer returned and marked as deleted.")
+        );
+        assert!(rows(counts, 0, &GOOD).ends_with("and were not written."));
     }
 
     #[test]

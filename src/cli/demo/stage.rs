@@ -124,8 +124,10 @@ impl Stage {
         Ok(met)
     }
 
+    /// How many rows are in the file that are not marked as deleted.
     async fn count(&self, table: &str) -> Result<u64> {
-        let grid = store::query(&self.database, &format!("SELECT count(*) FROM {table}")).await?;
+        let sql = format!("SELECT count(*) FROM {table} WHERE _deleted_at IS NULL");
+        let grid = store::query(&self.database, &sql).await?;
         let count = grid.rows.first().and_then(|row| row.first());
         count.and_then(|count| count.parse().ok()).context("SQLite counts no rows")
     }

@@ -23,10 +23,11 @@ enum End {
     Paused,
     Rejected,
     Mismatch,
+    DeletionsWait,
     Done,
 }
 
-const ENDS: [End; 9] = [
+const ENDS: [End; 10] = [
     End::Database,
     End::CredentialsRefused,
     End::Unreachable,
@@ -35,6 +36,7 @@ const ENDS: [End; 9] = [
     End::Paused,
     End::Rejected,
     End::Mismatch,
+    End::DeletionsWait,
     End::Done,
 ];
 
@@ -56,13 +58,15 @@ fn report(end: End) -> EndpointReport {
             failed(EndpointError::Store(StoreError::TableGone { table: "users".into() }))
         }
         End::Paused => Ending::Paused(Pause::Stopped),
-        End::Rejected | End::Mismatch | End::Done => Ending::Ok,
+        End::Rejected | End::Mismatch | End::DeletionsWait | End::Done => Ending::Ok,
     };
     EndpointReport {
         endpoint: "users".into(),
         ending,
         pages: 1,
         rows: RowCounts::default(),
+        deleted: 0,
+        waiting: (end == End::DeletionsWait).then_some((812, 1_000)),
         rejected: u64::from(end == End::Rejected),
         effort: Effort::default(),
         elapsed: Duration::ZERO,
@@ -78,7 +82,7 @@ fn job(ends: &[End]) -> JobReport {
 #[test]
 fn each_end_has_its_number() {
     let numbers = ENDS.map(|end| ExitStatus::of(&[job(&[end])]) as u8);
-    assert_eq!(numbers, [74, 77, 69, 69, 1, 75, 65, 65, 0]);
+    assert_eq!(numbers, [74, 77, 69, 69, 1, 75, 65, 65, 65, 0]);
     assert_eq!(ExitStatus::of(&[]) as u8, 0);
     assert_eq!([ExitStatus::Usage as u8, ExitStatus::Config as u8], [2, 78]);
 }
@@ -104,7 +108,7 @@ fn of_several_ends_the_first_line_of_the_contract_decides() {
             69
         } else if has(End::Paused) {
             75
-        } else if has(End::Rejected) || has(End::Mismatch) {
+        } else if has(End::Rejected) || has(End::Mismatch) || has(End::DeletionsWait) {
             65
         } else {
             0

@@ -50,6 +50,7 @@ pub(super) fn is_worth_a_line(event: &Event<'_>) -> bool {
         | Event::StartsOver { .. }
         | Event::Scrubbed { .. }
         | Event::Narrowed { .. }
+        | Event::AsksOnceMore { .. }
         | Event::Waiting { reason: Wait::Retry(_), .. } => true,
         Event::Refused { .. } => lines::is_unusual_refusal(event),
         Event::PageStored { .. }
@@ -95,6 +96,7 @@ impl Bars {
             | Event::StartsOver { .. }
             | Event::Scrubbed { .. }
             | Event::Narrowed { .. }
+            | Event::AsksOnceMore { .. }
             | Event::Refused { .. } => {}
         }
     }

@@ -56,6 +56,10 @@ fn line(event: &Event<'_>, width: usize) -> Option<String> {
         Event::Narrowed { endpoint, problem, refused, width } => {
             (endpoint, format!("the API refuses {refused} at once ({problem}): asks for {width}"))
         }
+        Event::AsksOnceMore { endpoint, rows, .. } => {
+            let (rows, were) = (counted(*rows, "row"), if *rows == 1 { "was" } else { "were" });
+            (endpoint, format!("{rows} {were} not returned: asks once more, to make sure"))
+        }
         Event::PageStored { endpoint, slice, page, records, read: (read, total), rows } => {
             let read = match total {
                 Some(total) => format!("{} of {}", thousands(*read), counted(*total, "record")),

@@ -170,6 +170,8 @@ fn every_example_is_accepted_and_changes_something() {
             "duration" | "string" | "size" | "field" | "URL" | "path" => {
                 matches!(example, Some(toml::Value::String(_)))
             }
+            "number" => matches!(example, Some(toml::Value::Float(_))),
+            "true or false" => matches!(example, Some(toml::Value::Boolean(_))),
             "whole number" => matches!(example, Some(toml::Value::Integer(_))),
             "list of fields" | "list of strings" => matches!(example, Some(toml::Value::Array(_))),
             "table" | "table of strings" => matches!(example, Some(toml::Value::Table(_))),

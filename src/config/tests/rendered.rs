@@ -39,7 +39,7 @@ timezone = "Amsterdam"
 endpoints = ["users", "rooms"]
 "#;
     insta::assert_snapshot!(shown(text, &[("MAPIQ_SYNC__RETRY__MAX_ELAPSED", "5")]), @r#"
-    the configuration has 11 errors
+    the configuration has 10 errors
 
     config.toml:2:1: unknown key `rate_limit.pre`
       |
@@ -76,12 +76,6 @@ endpoints = ["users", "rooms"]
     11 | name = "users"
        |        ^^^^^^^
        = help: choose another name
-
-    config.toml:14:14: `endpoint.users.on_missing` `mark` is not supported yet
-       |
-    14 | on_missing = "mark"
-       |              ^^^^^^
-       = help: write "keep", which is the default for now: such rows stay
 
     config.toml:18:12: `job.directory.schedule` has five fields, and seconds come first here
        |

@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use sqlx::{AssertSqlSafe, SqliteConnection, sqlite::SqliteArguments};
 
-use super::{MAX_PLACES, RunId, Table, bind, places, quoted};
+use super::{MAX_PLACES, RowSet, RunId, Table, bind, places, quoted};
 use crate::rows::{Record, SqlValue};
 
 /// Records looked up in one statement.
@@ -63,6 +63,16 @@ impl Stored {
     }
 }
 
+/// What the table has of a record, and the row's id where there is one.
+pub(super) type Found = (Stored, Option<i64>);
+
+/// Reads what an answer says of one record: a letter, and the row's id.
+fn found(told: &str) -> Option<Found> {
+    let mut letters = told.chars();
+    let stored = Stored::of(letters.next()?)?;
+    Some((stored, letters.as_str().parse().ok()))
+}
+
 /// How the rows of some records are looked for.
 #[derive(Clone, Copy)]
 enum By {
@@ -80,12 +90,11 @@ pub(super) async fn look_up(
     table: &Table,
     rows: &[(Key<'_>, &Record<'_>)],
     run: RunId,
-) -> Result<Vec<Stored>, sqlx::Error> {
-    let at_once = LOOKED_UP_AT_ONCE.min(MAX_PLACES / (table.key().len() + 2) - 1).max(1);
+) -> Result<Vec<Found>, sqlx::Error> {
     let mut found = Vec::with_capacity(rows.len());
-    for rows in rows.chunks(at_once) {
+    for rows in rows.chunks(at_once(table)) {
         let mut chunk = ask(connection, table, rows, By::Order, run).await?;
-        if chunk.contains(&Stored::New) {
+        if chunk.iter().any(|(stored, _)| *stored == Stored::New) {
             chunk = ask(connection, table, rows, By::Key, run).await?;
         }
         found.append(&mut chunk);
@@ -93,7 +102,30 @@ pub(super) async fn look_up(
     Ok(found)
 }
 
-/// One row answers for all records, a letter for each: each row of an answer is copied and handed from the connection's
+/// Adds the rows of records that have been written just now to a set.
+pub(super) async fn ids_of(
+    connection: &mut SqliteConnection,
+    table: &Table,
+    rows: &[(Key<'_>, &Record<'_>)],
+    ids: &mut RowSet,
+) -> Result<(), sqlx::Error> {
+    for rows in rows.chunks(at_once(table)) {
+        // The run matters only to what is told of a row's content.
+        for (_, id) in ask(connection, table, rows, By::Key, RunId(0)).await? {
+            if let Some(id) = id {
+                ids.insert(id);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How many records are looked up in one statement.
+fn at_once(table: &Table) -> usize {
+    LOOKED_UP_AT_ONCE.min(MAX_PLACES / (table.key().len() + 2) - 1).max(1)
+}
+
+/// One row answers for all records, a letter and an id for each: each row of an answer is copied and handed from the connection's
 /// thread by itself, which for unchanged records would cost more than all the rest that is done with them.
 async fn ask(
     connection: &mut SqliteConnection,
@@ -101,7 +133,7 @@ async fn ask(
     rows: &[(Key<'_>, &Record<'_>)],
     by: By,
     run: RunId,
-) -> Result<Vec<Stored>, sqlx::Error> {
+) -> Result<Vec<Found>, sqlx::Error> {
     let mut arguments = SqliteArguments::default();
     bind(&mut arguments, run.0)?;
     for (ordinal, (key, record)) in (0_i64..).zip(rows) {
@@ -113,8 +145,8 @@ async fn ask(
         bind_key(&mut arguments, first)?;
     }
     let sql = AssertSqlSafe(sql(table, rows.len(), by));
-    let letters: String = sqlx::query_scalar_with(sql, arguments).fetch_one(connection).await?;
-    let found: Vec<_> = letters.chars().filter_map(Stored::of).collect();
+    let told: String = sqlx::query_scalar_with(sql, arguments).fetch_one(connection).await?;
+    let found: Vec<_> = told.split(',').filter_map(found).collect();
     if found.len() == rows.len() {
         Ok(found)
     } else {
@@ -148,7 +180,7 @@ fn sql(table: &Table, rows: usize, by: By) -> String {
     format!(
         "SELECT group_concat(CASE WHEN t._hash IS NULL THEN '{new}' \
          WHEN t._hash = k.column2 AND t._deleted_at IS NULL THEN '{unchanged}' \
-         WHEN t._run_id = ? AND t._hash <> zeroblob(16) THEN '{conflicting}' ELSE '{changed}' END, '' ORDER BY k.column1) \
+         WHEN t._run_id = ? AND t._hash <> zeroblob(16) THEN '{conflicting}' ELSE '{changed}' END || coalesce(t._rowid_, ''), ',' ORDER BY k.column1) \
          FROM (VALUES {}) AS k LEFT JOIN {name} AS t ON {condition}",
         places(rows, key.len() + 2),
     )

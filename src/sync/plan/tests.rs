@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     limits::Limit,
     rows::{ColumnType, HashKey, Transforms},
-    sync::DateFormat,
+    sync::{DateFormat, OnMissing},
 };
 
 fn path(text: &str) -> FieldPath {
@@ -36,6 +36,7 @@ fn endpoint() -> EndpointSettings {
             json: vec![path("attributes")],
             types: vec![(path("badge"), ColumnType::Text)],
         },
+        on_missing: OnMissing::Keep,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
         pagination::{Request, Seen, State, Step},
         response::Response,
     },
-    store::{Checkpoint, Effort, Page, RejectedRecord, RowCounts, Slice, SweepId},
+    store::{Checkpoint, Effort, Page, Reading, RejectedRecord, RowCounts, Slice, Sweep, SweepId},
     sync::{
         Event, Pause,
         attempt::{Answer, Halt},
@@ -20,6 +20,7 @@ use crate::{
 /// The place in a sweep that is read.
 struct Place {
     sweep: SweepId,
+    reading: Reading,
     slice: i64,
     /// The slice's number, from 1, and how many there are; `None`: there is no window.
     of_slices: Option<(u64, u64)>,
@@ -45,7 +46,7 @@ impl Sweeper<'_> {
     /// Reads a slice, one of `count`, from its checkpoint to its end.
     pub(super) async fn slice(
         &mut self,
-        sweep: SweepId,
+        sweep: &Sweep,
         slice: &Slice,
         count: i64,
     ) -> Result<SliceEnd, Halt> {
@@ -63,8 +64,16 @@ impl Sweeper<'_> {
         };
         let of_slices = self.of_slices(slice.number, count);
         let page = slice.pages + 1;
-        let mut place =
-            Place { sweep, slice: slice.number, of_slices, range, state, page, resumed };
+        let mut place = Place {
+            sweep: sweep.id,
+            reading: sweep.reading,
+            slice: slice.number,
+            of_slices,
+            range,
+            state,
+            page,
+            resumed,
+        };
         self.requester.next_page(place.page);
         loop {
             if self.stop.is_cancelled() {
@@ -96,7 +105,7 @@ impl Sweeper<'_> {
             Answer::Page(_) => unreachable!("a page is read, not judged"),
         };
         if let Some(end) = end {
-            self.commit(place, &[], Checkpoint::PastTheEnd).await?;
+            self.commit(place, &[], Checkpoint::PastTheEnd, end.mismatch().is_some()).await?;
             self.progress.end(end);
             return Ok(SliceEnd::Complete);
         }
@@ -131,12 +140,15 @@ impl Sweeper<'_> {
             Ok(Step::Next(state)) => {
                 let checkpoint =
                     serde_json::to_string(&state).expect("a pagination's state is plain data");
-                let rows = self.commit(place, &page.records, Checkpoint::Next(&checkpoint)).await?;
+                let rows =
+                    self.commit(place, &page.records, Checkpoint::Next(&checkpoint), false).await?;
                 self.stored(place, page.records.len(), (state.records(), seen.total), rows);
                 Ok(Read::Next(state))
             }
             Ok(Step::End(end)) => {
-                let rows = self.commit(place, &page.records, Checkpoint::Complete).await?;
+                let rows = self
+                    .commit(place, &page.records, Checkpoint::Complete, end.mismatch().is_some())
+                    .await?;
                 self.progress.end(end);
                 self.stored(place, page.records.len(), (end.records, seen.total), rows);
                 Ok(Read::End)
@@ -175,6 +187,7 @@ impl Sweeper<'_> {
         place: &Place,
         raw: &[&RawValue],
         checkpoint: Checkpoint<'_>,
+        mut unsure: bool,
     ) -> Result<RowCounts, Halt> {
         let mut records = Vec::with_capacity(raw.len());
         let mut rejects = Vec::new();
@@ -182,6 +195,7 @@ impl Sweeper<'_> {
             match self.flattener.flatten(record) {
                 Ok(record) => records.push(record),
                 Err(reason) => {
+                    unsure |= reason.may_have_a_row();
                     let record = self.flattener.redact(record);
                     rejects.push(RejectedRecord { reason: reason.to_string(), record });
                 }
@@ -196,6 +210,8 @@ impl Sweeper<'_> {
             endpoint: &self.endpoint.name,
             sweep: place.sweep,
             slice: place.slice,
+            reading: place.reading,
+            unsure,
             paths: self.flattener.paths(),
             records: &records,
             rejects: &rejects,
@@ -206,8 +222,12 @@ impl Sweeper<'_> {
         self.progress.unaccounted = Effort::default();
         self.progress.pages += pages;
         self.progress.rejected += rejects.len() as u64;
-        self.progress.rows += rows;
-        if rows.conflicting > 0 {
+        if place.reading == Reading::Second {
+            self.progress.rows += RowCounts { unchanged: 0, ..rows };
+        } else {
+            self.progress.rows += rows;
+        }
+        if rows.conflicting > 0 && place.reading != Reading::Second {
             tracing::warn!(
                 endpoint.name = self.endpoint.name,
                 records = rows.conflicting,

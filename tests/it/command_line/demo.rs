@@ -44,7 +44,7 @@ fn demo(sandbox: &Sandbox) -> Finished {
 fn summaries(stdout: &str) -> Vec<Vec<&str>> {
     let endpoints = ["reservations  ", "users  ", "buildings  "];
     let lines = stdout.lines().filter(|line| endpoints.iter().any(|name| line.starts_with(name)));
-    lines.map(|line| line.split_whitespace().take(6).collect()).collect()
+    lines.map(|line| line.split_whitespace().take(7).collect()).collect()
 }
 
 #[test]
@@ -74,12 +74,13 @@ fn the_demo_needs_nothing_and_tells_what_is_in_its_file() {
     assert_eq!(
         summaries(&second.stdout),
         [
-            ["reservations", "ok", "43", "0", "0", "8,413"],
-            ["users", "ok", "4", "0", "0", "603"],
-            ["buildings", "ok", "1", "0", "0", "4"],
-            ["reservations", "ok", "42", "512", "638", "7,063"],
-            ["users", "ok", "4", "4", "6", "597"],
-            ["buildings", "ok", "1", "0", "0", "4"],
+            // What the last sync has not returned is not returned once more.
+            ["reservations", "ok", "43", "0", "0", "730", "8,413"],
+            ["users", "ok", "4", "0", "0", "0", "603"],
+            ["buildings", "ok", "1", "0", "0", "0", "4"],
+            ["reservations", "ok", "42", "512", "638", "0", "7,063"],
+            ["users", "ok", "4", "4", "6", "0", "597"],
+            ["buildings", "ok", "1", "0", "0", "0", "4"],
         ]
     );
     assert_eq!(sandbox.lines(counts), ["607|4|9655"]);
@@ -102,27 +103,28 @@ fn tells_the_whole_story(stdout: &str) {
 
     1. The first sync: all jobs of the shipped config.toml
 
-    endpoint      result  pages    new  changed  unchanged  rejected  requests  time
-    ------------  ------  -----  -----  -------  ---------  --------  --------  ----
-    reservations  ok         45  9,000        0          0         0        46  [TIME]
-    users         ok          3    600        0          0         0         4  [TIME]
-    buildings     ok          1      4        0          0         0         1  [TIME]
+    endpoint      result  pages    new  changed  deleted  same  rejects  sent  time
+    ------------  ------  -----  -----  -------  -------  ----  -------  ----  ----
+    reservations  ok         45  9,000        0        0     0        0    46  [TIME]
+    users         ok          3    600        0        0     0        0     4  [TIME]
+    buildings     ok          1      4        0        0     0        0     1  [TIME]
 
     It was refused once (429) and failed once (503), and nothing was lost: all
     9,604 records are in the file.
 
     2. A week later: the same once more
 
-    endpoint      result  pages  new  changed  unchanged  rejected  requests  time
-    ------------  ------  -----  ---  -------  ---------  --------  --------  ----
-    reservations  ok         43  143      750      7,520         0        43  [TIME]
-    users         ok          4    3        7        593         0         4  [TIME]
-    buildings     ok          1    0        0          4         0         1  [TIME]
+    endpoint      result  pages  new  changed  deleted   same  rejects  sent  time
+    ------------  ------  -----  ---  -------  -------  -----  -------  ----  ----
+    reservations  ok         43  143      750        0  7,520        0    43  [TIME]
+    users         ok          4    3        7        0    593        0     4  [TIME]
+    buildings     ok          1    0        0        0      4        0     1  [TIME]
 
     146 rows are new and 757 changed. The other 8,117 are in the file as they were,
-    and were not written. 730 rows that the API no longer returns stayed. No
-    request went over the limit: the busiest minute of an endpoint had 20 of the 20
-    that it takes, and no 429 came but the one put in.
+    and were not written. 730 rows are not returned this time: a row is marked as
+    deleted once two reads agree. No request went over the limit: the busiest
+    minute of an endpoint had 20 of the 20 that it takes, and no 429 came but the
+    one put in.
 
     3. Questions to the file
 

@@ -45,6 +45,10 @@ fn help_says_what_there_is_and_what_the_exit_status_means() {
           --job <NAME>
               With --run-now: run this job only (may be repeated)
 
+          --confirm-deletions
+              With --run-now: mark as deleted what the API no longer returns,
+              however much that is
+
           --from <DATE>
               With --run-now: ask for the dates from this one on instead of the
               windows
@@ -62,8 +66,8 @@ fn help_says_what_there_is_and_what_the_exit_status_means() {
        0  all done
        1  an endpoint failed
        2  wrong usage
-      65  all done, but something needs a person: rejected records, or another
-          total than the API stated
+      65  all done, but something needs a person: rejected records, another total
+          than the API stated, or deletions waiting for a yes
       69  the service could not be reached
       74  the database cannot be used
       75  unfinished for now, run again later: paused by a limit or a lock, or

@@ -53,9 +53,9 @@ fn progress_goes_to_stderr_and_the_summary_alone_to_stdout() {
     reservations  done
     ");
     assert_told!(run.stdout, @r"
-    endpoint      result  pages  new  changed  unchanged  rejected  requests  time
-    ------------  ------  -----  ---  -------  ---------  --------  --------  ----
-    reservations  ok          3    5        0          0         0         3  [T]s
+    endpoint      result  pages  new  changed  deleted  same  rejects  sent  time
+    ------------  ------  -----  ---  -------  -------  ----  -------  ----  ----
+    reservations  ok          3    5        0        0     0        0     3  [T]s
     ");
 
     sandbox.set("MAPIQ_SYNC__RATE_LIMIT__REQUESTS", "0");
@@ -67,9 +67,9 @@ fn progress_goes_to_stderr_and_the_summary_alone_to_stdout() {
     reservations  done
     ");
     assert_told!(run.stdout, @r"
-    endpoint      result  pages  new  changed  unchanged  rejected  requests  time
-    ------------  ------  -----  ---  -------  ---------  --------  --------  ----
-    reservations  ok          3    0        0          5         0         3  [T]s
+    endpoint      result  pages  new  changed  deleted  same  rejects  sent  time
+    ------------  ------  -----  ---  -------  -------  ----  -------  ----  ----
+    reservations  ok          3    0        0        0     5        0     3  [T]s
     ");
 }
 
@@ -89,7 +89,7 @@ fn endpoints_stand_below_each_other() {
     ");
     let cells: Vec<usize> =
         run.stdout.lines().map(|line| line.split_whitespace().count()).collect();
-    assert_eq!(cells, [9; 4], "{}", run.stdout);
+    assert_eq!(cells, [10; 4], "{}", run.stdout);
 }
 
 #[test]
@@ -112,9 +112,9 @@ fn a_page_tells_what_it_brought() {
     error: users: 1 record cannot be stored; see `SELECT reason, record FROM _sync_rejects WHERE endpoint = 'users'`
     ");
     assert_told!(run.stdout, @r"
-    endpoint  result  pages  new  changed  unchanged  rejected  requests  time
-    --------  ------  -----  ---  -------  ---------  --------  --------  ----
-    users     ok          1    1        1          1         1         1  [T]s
+    endpoint  result  pages  new  changed  deleted  same  rejects  sent  time
+    --------  ------  -----  ---  -------  -------  ----  -------  ----  ----
+    users     ok          1    1        1        0     1        1     1  [T]s
     ");
 }
 

@@ -47,8 +47,8 @@ fn a_run_is_one_line_between_the_start_and_the_stop() {
     let story: Vec<&str> = story.into_iter().flatten().copied().collect();
     settings.bind(|| insta::assert_snapshot!(story.join("\n"), @r#"
     [TIME]  INFO mapiq_sync::app::serve: ready: the jobs run on their schedules version=[VERSION] jobs=1
-    [TIME]  INFO mapiq_sync::app::logging: run done job.name="all" run.id=1 trigger="schedule" result="ok" pages=1 rows.new=1 rows.changed=0 rows.unchanged=0 rejected=0 requests=1 duration_ms=[MS]
-    [TIME]  INFO mapiq_sync::app::logging: run done job.name="all" run.id=2 trigger="schedule" result="ok" pages=1 rows.new=0 rows.changed=0 rows.unchanged=1 rejected=0 requests=1 duration_ms=[MS]
+    [TIME]  INFO mapiq_sync::app::logging: run done job.name="all" run.id=1 trigger="schedule" result="ok" pages=1 rows.new=1 rows.changed=0 rows.unchanged=0 rows.deleted=0 rejected=0 requests=1 duration_ms=[MS]
+    [TIME]  INFO mapiq_sync::app::logging: run done job.name="all" run.id=2 trigger="schedule" result="ok" pages=1 rows.new=0 rows.changed=0 rows.unchanged=1 rows.deleted=0 rejected=0 requests=1 duration_ms=[MS]
     [TIME]  INFO mapiq_sync::daemon::signals: asked to stop: finishing what is in hand signal="SIGTERM"
     [TIME]  INFO mapiq_sync::app::serve: stopping: the pages in hand are finished runs=0
     "#));
@@ -75,6 +75,7 @@ fn json_is_one_object_a_line_with_numbers_as_numbers() {
         ("rows.new", 1),
         ("rows.changed", 0),
         ("rows.unchanged", 0),
+        ("rows.deleted", 0),
         ("rejected", 0),
         ("requests", 1),
     ];
@@ -166,7 +167,7 @@ fn every_event_of_a_troubled_run_has_fields_with_units() {
     [TIME]  WARN run{run.id=1 job.name="all"}:endpoint{endpoint.name="users"}: mapiq_sync::app::logging: the API refuses by its rate limit endpoint.name="users" limit.group="/v2/users" problem="HTTP 429 Too Many Requests: Rate limit is exceeded. Try again in 59 seconds" pause_ms=60000 refusals=1
     [TIME]  WARN run{run.id=1 job.name="all"}:endpoint{endpoint.name="users"}: mapiq_sync::app::logging: endpoint paused: the rate limit asks for a wait until [TIME] UTC (1 min), longer than `rate_limit.max_wait`; the next run goes on endpoint.name="users" pages=1 limit.not_before="[TIME]"
     [TIME]  WARN run{run.id=1 job.name="all"}:endpoint{endpoint.name="users"}: mapiq_sync::app::logging: records cannot be stored: see _sync_rejects endpoint.name="users" records=1
-    [TIME]  INFO mapiq_sync::app::logging: run done job.name="all" run.id=1 trigger="schedule" result="paused" pages=1 rows.new=1 rows.changed=0 rows.unchanged=0 rejected=1 requests=2 duration_ms=[MS]
+    [TIME]  INFO mapiq_sync::app::logging: run done job.name="all" run.id=1 trigger="schedule" result="paused" pages=1 rows.new=1 rows.changed=0 rows.unchanged=0 rows.deleted=0 rejected=1 requests=2 duration_ms=[MS]
     "#));
 }
 

@@ -19,10 +19,12 @@ const ENDPOINTS: &str = r#"
 name = "records"
 path = "/records"
 key = ["id"]
+on_missing = "keep"
 [[endpoint]]
 name = "rooms"
 path = "/rooms"
 key = ["id"]
+on_missing = "keep"
 "#;
 
 /// A job for each endpoint.
