@@ -5,6 +5,7 @@
 mod columns;
 mod ddl;
 mod definition;
+mod drift;
 mod error;
 mod files;
 mod journal;
@@ -28,6 +29,7 @@ use tokio::sync::Mutex;
 
 use self::writer::Writer;
 pub use self::{
+    drift::{Change, SchemaChange, Told},
     error::{Cause, StoreError},
     journal::{Effort, EndpointEnd, PausedEndpoint, RunId, RunResult, Trigger},
     ledger::{Asker, Reservation, Reserved, Settlement, TOKEN_GROUP},

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     clock::format_utc,
-    store::Trigger,
+    store::{Told, Trigger},
     sync::{
         Ending, EndpointError, EndpointReport, Event, FailureClass, JobReport, Pause, Wait, chain,
     },
@@ -89,6 +89,13 @@ fn finished(report: &EndpointReport) {
             endpoint.name = name,
             records = report.rejected,
             "records cannot be stored: see _sync_rejects"
+        );
+    }
+    if !report.schema_changes.is_empty() {
+        tracing::warn!(
+            endpoint.name = name,
+            fields = Told(&report.schema_changes).to_string(),
+            "the shape of the records has changed: see _sync_schema_changes"
         );
     }
     if let Some((read, stated)) = report.mismatch {

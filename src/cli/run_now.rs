@@ -14,7 +14,7 @@ use super::{
 use crate::{
     app::App,
     config::Config,
-    store::{Dates, RunResult, Trigger},
+    store::{Dates, RunResult, Told, Trigger},
     sync::{Ending, EndpointReport, JobReport, JobSettings, chain},
 };
 
@@ -79,6 +79,7 @@ pub(super) async fn sync(
     };
     console::print("");
     let printed = print_result(Look::of_stdout().table(&summary(&reports)).trim_end());
+    print_schema_changes(&reports);
     print_trouble(&reports);
     if let Trigger::Backfill(Dates { from, to }) = trigger
         && reports.iter().any(|report| report.result() != RunResult::Ok)
@@ -155,6 +156,14 @@ fn time(elapsed: Duration) -> String {
         (0, 0, seconds) => format!("{seconds}s"),
         (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
         (hours, minutes, _) => format!("{hours}h{minutes:02}m"),
+    }
+}
+
+/// Says how the records have changed their shape, in a line an endpoint: good to know, and no error.
+fn print_schema_changes(reports: &[JobReport]) {
+    let endpoints = reports.iter().flat_map(|report| &report.endpoints);
+    for report in endpoints.filter(|report| !report.schema_changes.is_empty()) {
+        console::print(&format!("{}: {}", report.endpoint, Told(&report.schema_changes)));
     }
 }
 

@@ -8,8 +8,9 @@ use super::{
     json::{self, Kind},
     keyed::KeyedHasher,
     rewrite,
+    stored::keys,
     tokens::{Token, Tokens},
-    trie::{NodeId, Trie},
+    trie::{NodeId, Sighting, Trie},
 };
 
 /// How deep objects are flattened; one that lies deeper is kept as JSON text. Real records are a few levels deep: this
@@ -155,6 +156,11 @@ impl Flattener {
             .collect()
     }
 
+    /// Whether the records so far have had the field of this [JSON path](Paths::json_path), null included.
+    pub fn sighting(&self, json_path: &str) -> Sighting {
+        self.trie.sighting(&keys(json_path))
+    }
+
     fn fields<'a>(&mut self, record: &'a RawValue) -> Result<Vec<(PathId, Value<'a>)>, Reject> {
         self.record += 1;
         self.open.clear();
@@ -266,7 +272,9 @@ impl Flattener {
         if let Some(id) = self.trie.node(node).path {
             return id;
         }
-        let id = self.paths.add(&self.trie.keys(node), self.trie.node(node).declared_type);
+        let is_private = self.trie.transforms().is_private(self.trie.dotted(node));
+        let declared_type = self.trie.node(node).declared_type;
+        let id = self.paths.add(&self.trie.keys(node), declared_type, is_private);
         self.trie.set_path(node, id);
         self.slots.push(Slot { record: 0, index: 0, node });
         id

@@ -40,6 +40,17 @@ pub(crate) struct Node {
     pub(crate) declared_type: Option<ColumnType>,
 }
 
+/// Whether a field was met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sighting {
+    /// It was, if only as null.
+    Met,
+    /// It was not, though what would hold it has held something else.
+    Missed,
+    /// What would hold it was always null or empty, or the configuration does not look for it there.
+    Unknown,
+}
+
 /// What becomes of the value at a node; of two that are asked for, the one that tells less.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Treatment {
@@ -168,6 +179,23 @@ impl Trie {
         let Some(nearest) = nearest.max_by_key(|dotted| dotted.len()) else { return false };
         **nearest != *dotted
             && self.nodes.iter().filter(|node| node.dotted == *nearest).any(Node::has_content)
+    }
+
+    /// Whether the field was met that these keys lead to.
+    pub(crate) fn sighting(&self, keys: &[String]) -> Sighting {
+        let mut at = self.node(Self::ROOT);
+        for key in keys {
+            if at.treatment != Treatment::Plain {
+                return Sighting::Unknown;
+            }
+            let Some(below) = at.children.get(key.as_str()) else {
+                let dotted = [&*at.dotted, key].join(if at.dotted.is_empty() { "" } else { "." });
+                let is_unseen = !at.has_content() || self.transforms.excludes(&dotted);
+                return if is_unseen { Sighting::Unknown } else { Sighting::Missed };
+            };
+            at = self.node(*below);
+        }
+        if at.is_excluded() { Sighting::Unknown } else { Sighting::Met }
     }
 
     /// What the configuration says.

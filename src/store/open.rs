@@ -40,6 +40,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "limits", include_str!("../../migrations/0003_limits.sql")),
     (4, "privacy", include_str!("../../migrations/0004_privacy.sql")),
     (5, "columns by path", include_str!("../../migrations/0005_columns_by_path.sql")),
+    (7, "drift and rejects", include_str!("../../migrations/0007_drift_and_rejects.sql")),
 ];
 
 const MIGRATIONS_TABLE: &str = "_sync_migrations";

@@ -3,7 +3,7 @@
 use sqlx::SqliteConnection;
 
 use super::{
-    Checkpoint, Page, RowCounts, StoreError, columns,
+    Checkpoint, Page, RowCounts, StoreError, columns, drift,
     error::Doing,
     upsert, widths,
     writer::{self, Writer},
@@ -36,7 +36,9 @@ pub(super) async fn commit(
     };
     let changes = table.changes_for(page.paths, page.records);
     if !changes.is_empty() {
+        let before = table.clone();
         columns::change(&mut transaction, &mut table, changes, now).await?;
+        drift::record_page(&mut transaction, page, &before, &table, now).await.doing(COMMIT)?;
     }
     let stamp = upsert::Stamp { now: now.into(), run: page.run };
     let rows = upsert::upsert(&mut transaction, &table, page.paths, page.records, &stamp)
@@ -124,7 +126,7 @@ async fn checkpoint(
     if finished_at.is_none() {
         return Ok(());
     }
-    sqlx::query(
+    let completed = sqlx::query(
         "UPDATE _sync_sweeps SET finished_at = ?1, result = 'complete' WHERE sweep_id = ?2 \
          AND NOT EXISTS (SELECT 1 FROM _sync_checkpoints WHERE sweep_id = ?2 AND finished_at IS NULL)",
     )
@@ -132,6 +134,9 @@ async fn checkpoint(
     .bind(page.sweep.0)
     .execute(&mut *connection)
     .await?;
+    if completed.rows_affected() > 0 {
+        drift::is_read_whole(connection, page.endpoint).await?;
+    }
     widths::learn(connection, page.sweep, now).await
 }
 

@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteArguments};
 
 use self::applied::{Applied, Spelling};
 use super::{
-    RunId, Store, StoreError, columns, ddl,
+    RunId, Store, StoreError, columns, ddl, drift,
     error::Doing,
     schema::{Changes, Column, Table},
     statements::bind,
@@ -159,6 +159,7 @@ impl Scrub<'_> {
             self.columns(connection, table, &mut redactor, &mut scrubbed).await?;
         }
         scrubbed.rejects = self.rejects(connection, &mut redactor).await.doing(SCRUB)?;
+        drift::forget_examples(connection, self.endpoint, &mut redactor).await.doing(SCRUB)?;
         if self.was_synced || has_table || scrubbed.rejects > 0 {
             // Also where no row has such a value any more: what has been overwritten, or was in a table that somebody has
             // dropped, may be in the file's free space.

@@ -132,8 +132,9 @@ impl Runner {
             effort: progress.effort,
             elapsed: self.shared.clock.now().boot.since(started),
             mismatch: progress.mismatch(),
+            schema_changes: Vec::new(),
         };
-        if let Err(error) = self.record(&report, run, &progress).await
+        if let Err(error) = self.record(&mut report, run, &progress).await
             && !matches!(report.ending, Ending::Failed(_))
         {
             report.ending = Ending::Failed(self.located(error.into()));
@@ -152,10 +153,11 @@ impl Runner {
 
     async fn record(
         &self,
-        report: &EndpointReport,
+        report: &mut EndpointReport,
         run: RunId,
         progress: &Progress,
     ) -> Result<(), StoreError> {
+        let store = &self.shared.store;
         let (message, not_before) = match &report.ending {
             Ending::Ok => (None, None),
             Ending::Paused(pause) => (Some(pause.to_string()), pause.not_before()),
@@ -168,7 +170,9 @@ impl Runner {
             effort: progress.unaccounted,
             mismatch: report.mismatch,
         };
-        self.shared.store.finish_endpoint_run(run, &report.endpoint, &end).await
+        store.finish_endpoint_run(run, &report.endpoint, &end).await?;
+        report.schema_changes = store.schema_changes(run, &report.endpoint).await?;
+        Ok(())
     }
 
     /// Sweeps the endpoint once nobody else does.
