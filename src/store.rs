@@ -15,6 +15,7 @@ mod open;
 mod page;
 mod pauses;
 mod query;
+mod rejects;
 mod schema;
 mod scrub;
 mod statements;
@@ -36,6 +37,7 @@ pub use self::{
     lock::FileLock,
     pauses::AskedPause,
     query::{Grid, query},
+    rejects::{KeptReject, RejectBounds, rejects},
     scrub::{Scrubbed, erase::Erasure},
     sweeps::{Bounds, Dates, Origin, Slice, Sweep, SweepId},
     widths::LearntWidth,
@@ -52,6 +54,8 @@ pub struct Settings {
     pub path: PathBuf,
     /// The file's permission bits.
     pub mode: u32,
+    /// How many rejected records are kept, and how long.
+    pub rejects: RejectBounds,
 }
 
 /// The database. Cheap to clone; all clones share one connection.
@@ -195,7 +199,6 @@ impl Store {
     pub async fn commit_page(&self, page: &Page<'_>) -> Result<RowCounts, StoreError> {
         let mut writer = self.writer.lock().await;
         writer.make_sure_it_is_there()?;
-        let now = format_utc(self.clock.now().wall);
-        page::commit(&mut writer, page, &now).await
+        page::commit(&mut writer, page, self.clock.now().wall).await
     }
 }

@@ -16,6 +16,7 @@ use self::applied::{Applied, Spelling};
 use super::{
     RunId, Store, StoreError, columns, ddl, drift,
     error::Doing,
+    rejects,
     schema::{Changes, Column, Table},
     statements::bind,
 };
@@ -297,7 +298,7 @@ impl Scrub<'_> {
                     "UPDATE OR REPLACE _sync_rejects SET record = ?, digest = ? WHERE reject_id = ?",
                 )
                 .bind(&rewritten)
-                .bind(super::page::reject_digest(reason, &rewritten))
+                .bind(rejects::digest(reason, &rewritten))
                 .bind(row.try_get::<i64, _>(0)?)
                 .execute(&mut *connection)
                 .await?;
