@@ -71,7 +71,7 @@ pub struct Arguments {
 enum Command {
     /// Show a whole sync against a built-in simulator, without an account or a network
     Demo(demo::DemoArgs),
-    /// List the records that could not be stored
+    /// List the records that could not be stored, or try them again
     Rejects(rejects::RejectsArgs),
     /// Serve the simulator of the API alone, to try a configuration against it
     Simulate(Box<simulate::SimulateArgs>),
@@ -143,7 +143,7 @@ async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
     match arguments.command {
         Some(Command::Demo(args)) => demo::run(args, &stop).await,
         Some(Command::Rejects(args)) => match load_alone(&arguments.config) {
-            Ok(config) => rejects::run(&config, &args).await,
+            Ok(config) => rejects::run(config, &args, &stop).await,
             Err(status) => status,
         },
         Some(Command::Simulate(args)) => match simulate::run(*args, stop).await {

@@ -37,7 +37,7 @@ pub use self::{
     lock::FileLock,
     pauses::AskedPause,
     query::{Grid, query},
-    rejects::{KeptReject, RejectBounds, rejects},
+    rejects::{KeptReject, RejectBounds, Retried, Retry, rejects},
     scrub::{Scrubbed, erase::Erasure},
     sweeps::{Bounds, Dates, Origin, Slice, Sweep, SweepId},
     widths::LearntWidth,

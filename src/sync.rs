@@ -4,6 +4,7 @@ mod attempt;
 mod error;
 mod paused;
 mod plan;
+mod rejects;
 mod report;
 mod runner;
 mod shared;
@@ -17,6 +18,7 @@ use chrono_tz::Tz;
 pub use self::{
     error::{EndpointError, FailureClass},
     paused::Resumable,
+    rejects::{RetryReport, retry_rejects},
     report::{
         Ending, EndpointReport, Event, JobReport, NotBefore, Pause, StartOver, Wait, seconds,
     },

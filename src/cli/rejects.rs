@@ -1,8 +1,12 @@
-//! `rejects`: lists the records that could not be stored.
+//! `rejects`: lists the records that could not be stored, or tries them again.
+
+mod retry;
 
 use clap::Args;
 use serde::Serialize;
 use serde_json::value::RawValue;
+
+use tokio_util::sync::CancellationToken;
 
 use super::{
     ExitStatus, fail,
@@ -24,9 +28,16 @@ pub(super) struct RejectsArgs {
     endpoint: Option<String>,
 
     /// One JSON object a line, with the record
-    #[arg(long)]
+    #[arg(long, conflicts_with = "retry")]
     json: bool,
+
+    /// Try them again with the configuration of now, and store those that can be stored
+    #[arg(long)]
+    retry: bool,
 }
+
+/// So many characters of a reason fit the table; JSON has it whole.
+const REASON_LENGTH: usize = 100;
 
 const HEADER: [(&str, Align); 7] = [
     ("id", Align::Right),
@@ -38,16 +49,28 @@ const HEADER: [(&str, Align); 7] = [
     ("page", Align::Right),
 ];
 
-/// Lists them on stdout.
-pub(super) async fn run(config: &Config, args: &RejectsArgs) -> ExitStatus {
+/// Lists them on stdout, or tries them again.
+pub(super) async fn run(
+    mut config: Config,
+    args: &RejectsArgs,
+    stop: &CancellationToken,
+) -> ExitStatus {
+    if args.retry
+        && let Err(error) = config.read_hash_key()
+    {
+        return fail(ExitStatus::Config, &anyhow::Error::new(error));
+    }
     let rejects = match store::rejects(&config.store.path, args.endpoint.as_deref()).await {
         Ok(rejects) => rejects,
         Err(error) => return fail(ExitStatus::Database, &anyhow::Error::new(error)),
     };
     if rejects.is_empty()
-        && let Some(message) = unknown(config, args.endpoint.as_deref())
+        && let Some(message) = unknown(&config, args.endpoint.as_deref())
     {
         return usage(&message);
+    }
+    if args.retry && !rejects.is_empty() {
+        return retry::run(config, args.endpoint.as_deref(), &rejects, stop).await;
     }
     let text = if args.json {
         rejects.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -84,9 +107,14 @@ fn row(reject: &KeptReject) -> Vec<String> {
     ]
 }
 
-/// A reason names a field as the API does, which may be with any character.
+/// A reason names a field as the API does, which may be at any length and with any character.
 fn in_a_line(reason: &str) -> String {
-    reason.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let mut line: String = reason.chars().take(REASON_LENGTH).map(plain).collect();
+    if reason.chars().nth(REASON_LENGTH).is_some() {
+        line.push('…');
+    }
+    line
 }
 
 /// A reject as a line of JSON.

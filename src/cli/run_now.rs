@@ -160,7 +160,7 @@ fn time(elapsed: Duration) -> String {
 }
 
 /// Says how the records have changed their shape, in a line an endpoint: good to know, and no error.
-fn print_schema_changes(reports: &[JobReport]) {
+pub(super) fn print_schema_changes(reports: &[JobReport]) {
     let endpoints = reports.iter().flat_map(|report| &report.endpoints);
     for report in endpoints.filter(|report| !report.schema_changes.is_empty()) {
         console::print(&format!("{}: {}", report.endpoint, Told(&report.schema_changes)));
@@ -169,9 +169,7 @@ fn print_schema_changes(reports: &[JobReport]) {
 
 /// Says what needs a person, last, where it is not overlooked.
 fn print_trouble(reports: &[JobReport]) {
-    for (what, names) in endings(reports) {
-        print_error(&format!("{} {what}", names.join(", ")));
-    }
+    print_endings(reports);
     for report in reports.iter().flat_map(|report| &report.endpoints) {
         let name = &report.endpoint;
         if report.rejected > 0 {
@@ -190,6 +188,13 @@ fn print_trouble(reports: &[JobReport]) {
     }
     for error in reports.iter().filter_map(|report| report.journal.as_ref()) {
         print_error(&chain(error));
+    }
+}
+
+/// Says how those ended that are not done.
+pub(super) fn print_endings(reports: &[JobReport]) {
+    for (what, names) in endings(reports) {
+        print_error(&format!("{} {what}", names.join(", ")));
     }
 }
 

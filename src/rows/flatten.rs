@@ -102,6 +102,13 @@ impl Flattener {
         }
     }
 
+    /// The same for records that [`redact`](Self::redact) has written: what must be hashed in them is.
+    pub fn of_redacted(transforms: Transforms) -> Self {
+        let mut flattener = Self::new(transforms);
+        flattener.trie.hashes_are_made();
+        flattener
+    }
+
     /// The paths of all fields met so far.
     pub fn paths(&self) -> &Paths {
         &self.paths

@@ -14,6 +14,8 @@ const NOWHERE: NodeId = NodeId(usize::MAX);
 /// The tree of all keys met so far.
 pub(crate) struct Trie {
     transforms: Transforms,
+    /// Whether what is to be hashed comes as hashes already.
+    is_hashed: bool,
     nodes: Vec<Node>,
     /// The node found last: what came after it in the record before is the first guess for what comes next.
     last: NodeId,
@@ -85,9 +87,15 @@ impl Trie {
     pub(crate) const ROOT: NodeId = NodeId(0);
 
     pub(crate) fn new(transforms: Transforms) -> Self {
-        let mut trie = Self { transforms, nodes: Vec::new(), last: Self::ROOT };
+        let nodes = Vec::new();
+        let mut trie = Self { transforms, is_hashed: false, nodes, last: Self::ROOT };
         trie.insert(NOWHERE, "", String::new());
         trie
+    }
+
+    /// Takes what is to be hashed for hashes from now on, before a record was met.
+    pub(crate) fn hashes_are_made(&mut self) {
+        self.is_hashed = true;
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &Node {
@@ -218,7 +226,8 @@ impl Trie {
         let id = NodeId(self.nodes.len());
         let transforms = &self.transforms;
         let key_part = transforms.key_part(&dotted).and_then(|part| u32::try_from(part).ok());
-        let treatment = match (transforms.hashes(&dotted), transforms.keeps_as_json(&dotted)) {
+        let must_hash = !self.is_hashed && transforms.hashes(&dotted);
+        let treatment = match (must_hash, transforms.keeps_as_json(&dotted)) {
             _ if transforms.excludes(&dotted) => Treatment::Excluded,
             (true, _) if transforms.hash_key.is_none() => Treatment::Excluded,
             (true, _) => Treatment::Hashed,

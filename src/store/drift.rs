@@ -12,7 +12,7 @@ use sqlx::{Row, SqliteConnection};
 
 pub(super) use self::presence::is_read_whole;
 pub use self::told::Told;
-use super::{Page, RunId, Store, StoreError, error::Doing, schema::Table};
+use super::{RunId, Store, StoreError, error::Doing, schema::Table};
 use crate::rows::{ColumnType, Fate, PathId, Paths, Record, Redactor, Value};
 
 /// So many characters of an example are kept: enough to see what it is.
@@ -174,10 +174,18 @@ fn joined(json_types: &BTreeSet<String>) -> String {
     json_types.iter().map(String::as_str).collect::<Vec<_>>().join(",")
 }
 
+/// Records that have changed their endpoint's table.
+pub(super) struct Met<'p> {
+    pub(super) run: RunId,
+    pub(super) endpoint: &'p str,
+    pub(super) paths: &'p Paths,
+    pub(super) records: &'p [Record<'p>],
+}
+
 /// Notes what a page has changed of its endpoint's table.
 pub(super) async fn record_page(
     connection: &mut SqliteConnection,
-    page: &Page<'_>,
+    page: &Met<'_>,
     before: &Table,
     after: &Table,
     now: &str,

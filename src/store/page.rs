@@ -41,7 +41,9 @@ pub(super) async fn commit(
     if !changes.is_empty() {
         let before = table.clone();
         columns::change(&mut transaction, &mut table, changes, now).await?;
-        drift::record_page(&mut transaction, page, &before, &table, now).await.doing(COMMIT)?;
+        let Page { run, endpoint, paths, records, .. } = *page;
+        let met = drift::Met { run, endpoint, paths, records };
+        drift::record_page(&mut transaction, &met, &before, &table, now).await.doing(COMMIT)?;
     }
     let stamp = upsert::Stamp { now: now.into(), run: page.run };
     let rows = upsert::upsert(&mut transaction, &table, page.paths, page.records, &stamp)

@@ -1,11 +1,15 @@
 //! Records that could not be stored: each is kept once, in `_sync_rejects`, with its reason and where it was met.
 
 mod list;
+mod retry;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::SqliteConnection;
 
-pub use self::list::{KeptReject, rejects};
+pub use self::{
+    list::{KeptReject, rejects},
+    retry::{Retried, Retry},
+};
 use super::Page;
 use crate::clock::format_utc;
 

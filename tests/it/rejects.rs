@@ -2,6 +2,7 @@
 
 mod bounds;
 mod list;
+mod retry;
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +11,7 @@ use crate::support::{Answer, Api, Finished, Sandbox};
 /// Two endpoints whose records a test can change.
 struct Desks {
     bodies: Arc<Mutex<[String; 2]>>,
-    _api: Api,
+    api: Api,
     url: String,
     sandbox: Sandbox,
 }
@@ -26,7 +27,7 @@ impl Desks {
             let bodies = served.lock().expect("nobody panics with it");
             Answer::json(bodies[usize::from(asked.path == "/rooms")].clone())
         });
-        let desks = Self { bodies, url: api.url(), _api: api, sandbox: Sandbox::new() };
+        let desks = Self { bodies, url: api.url(), api, sandbox: Sandbox::new() };
         desks.configure(settings);
         desks
     }
