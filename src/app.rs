@@ -14,7 +14,9 @@ use crate::{
     config::Config,
     daemon::{ScheduleError, ScheduleSettings},
     store::{Store, StoreError, Trigger},
-    sync::{EndpointError, JobReport, JobSettings, Runner, Watcher},
+    sync::{
+        self, EndpointError, EndpointSettings, JobReport, JobSettings, RetryReport, Runner, Watcher,
+    },
 };
 
 /// Everything that runs jobs.
@@ -71,6 +73,32 @@ impl App {
         let runs = jobs.iter().map(|job| self.runner.run(job, trigger, stop));
         let reports = futures_util::future::join_all(runs).await;
         reports.into_iter().collect::<Result<_, _>>().map_err(AppError::Store)
+    }
+
+    /// Tries the rejected records of all endpoints, or of one, again; asks nothing of the API, and needs no credentials.
+    ///
+    /// # Errors
+    /// Where the database cannot be used.
+    pub async fn retry_rejects(
+        config: Config,
+        endpoint: Option<&str>,
+        stop: &CancellationToken,
+    ) -> Result<RetryReport, AppError> {
+        let clock = Clock::system().map_err(AppError::Clock)?;
+        let store = Store::open(config.store, clock.clone()).await?;
+        let rejected = store.rejected_endpoints().await?;
+        let endpoints: Vec<&EndpointSettings> = config
+            .sync
+            .endpoints
+            .iter()
+            .filter(|settings| endpoint.is_none_or(|name| settings.name == name))
+            .filter(|settings| rejected.contains(&settings.name))
+            .collect();
+        let retried = sync::retry_rejects(&store, &clock, &endpoints, stop).await;
+        let closed = store.close().await;
+        let retried = retried?;
+        closed?;
+        Ok(retried)
     }
 
     /// Closes the database.

@@ -6,6 +6,7 @@ mod demo;
 mod exit_status;
 mod look;
 mod progress;
+mod rejects;
 mod run_now;
 mod serve;
 mod shell;
@@ -75,6 +76,8 @@ pub struct Arguments {
 enum Command {
     /// Show a whole sync against a built-in simulator, without an account or a network
     Demo(demo::DemoArgs),
+    /// List the records that could not be stored, or try them again
+    Rejects(rejects::RejectsArgs),
     /// Serve the simulator of the API alone, to try a configuration against it
     Simulate(Box<simulate::SimulateArgs>),
 }
@@ -145,6 +148,10 @@ async fn dispatch(arguments: Arguments) -> ExitStatus {
 async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
     match arguments.command {
         Some(Command::Demo(args)) => demo::run(args, &stop).await,
+        Some(Command::Rejects(args)) => match load_alone(&arguments.config) {
+            Ok(config) => rejects::run(config, &args, &stop).await,
+            Err(status) => status,
+        },
         Some(Command::Simulate(args)) => match simulate::run(*args, stop).await {
             Ok(()) => ExitStatus::Done,
             Err(error) => fail(ExitStatus::Failed, &error),
@@ -174,14 +181,19 @@ async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
 /// Loads the configuration, and makes sure that there are credentials, and the key that hashes need, before anything else
 /// is touched.
 fn load(path: &std::path::Path) -> Result<Config, ExitStatus> {
-    let mut config = config::load(path, &Environment::from_process()).map_err(|errors| {
-        print_error(&errors.to_string());
-        ExitStatus::Config
-    })?;
+    let mut config = load_alone(path)?;
     match config.read_credentials().and_then(|_| config.read_hash_key()) {
         Ok(()) => Ok(config),
         Err(error) => Err(fail(ExitStatus::Config, &anyhow::Error::new(error))),
     }
+}
+
+/// Loads the configuration, for what asks nothing of the API.
+fn load_alone(path: &std::path::Path) -> Result<Config, ExitStatus> {
+    config::load(path, &Environment::from_process()).map_err(|errors| {
+        print_error(&errors.to_string());
+        ExitStatus::Config
+    })
 }
 
 /// Prints an error with its causes, and hands the status on.

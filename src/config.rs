@@ -15,6 +15,7 @@ mod mend;
 mod overlay;
 mod pagination;
 mod reader;
+mod rejects;
 mod transforms;
 mod tree;
 mod values;
@@ -126,7 +127,8 @@ fn read(text: &str, file: &Path, environment: &Environment, diagnostics: &Diagno
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut root = Section::root(root, diagnostics);
     let api = api::read(&mut root, folder);
-    let store = database::read(&mut root, environment);
+    let rejects = rejects::read(&mut root);
+    let store = database::read(&mut root, environment, rejects);
     let rate_limit = endpoint::read_default_limit(&mut root);
     let endpoints = endpoint::read_all(&mut root, rate_limit.limit);
     let jobs = job::read_all(&mut root, &endpoints);

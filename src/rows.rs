@@ -25,6 +25,7 @@ pub use names::{EXTRA, RESERVED, unique_name};
 pub use path::FieldPath;
 pub use paths::{PathId, Paths};
 pub use stored::{Fate, Redactor};
+pub use trie::Sighting;
 pub use types::ColumnType;
 pub use value::{EXACT_IN_REAL, SqlValue, Value, spell_boolean, spell_real};
 

@@ -5,6 +5,7 @@
 mod columns;
 mod ddl;
 mod definition;
+mod drift;
 mod error;
 mod files;
 mod journal;
@@ -16,6 +17,7 @@ mod open;
 mod page;
 mod pauses;
 mod query;
+mod rejects;
 mod row_set;
 mod schema;
 mod scrub;
@@ -32,6 +34,7 @@ use tokio::sync::Mutex;
 
 use self::writer::Writer;
 pub use self::{
+    drift::{Change, SchemaChange, Told},
     error::{Cause, StoreError},
     journal::{Effort, EndpointEnd, PausedEndpoint, RunId, RunResult, Trigger},
     ledger::{Asker, Reservation, Reserved, Settlement, TOKEN_GROUP},
@@ -40,6 +43,7 @@ pub use self::{
     missing::{Judgement, ReadSlice},
     pauses::AskedPause,
     query::{Grid, query},
+    rejects::{KeptReject, RejectBounds, Retried, Retry, rejects},
     row_set::RowSet,
     scrub::{Scrubbed, erase::Erasure},
     seen::Reading,
@@ -58,6 +62,8 @@ pub struct Settings {
     pub path: PathBuf,
     /// The file's permission bits.
     pub mode: u32,
+    /// How many rejected records are kept, and how long.
+    pub rejects: RejectBounds,
 }
 
 /// The database. Cheap to clone; all clones share one connection.
@@ -205,7 +211,6 @@ impl Store {
     pub async fn commit_page(&self, page: &Page<'_>) -> Result<RowCounts, StoreError> {
         let mut writer = self.writer.lock().await;
         writer.make_sure_it_is_there()?;
-        let now = format_utc(self.clock.now().wall);
-        page::commit(&mut writer, page, &now).await
+        page::commit(&mut writer, page, self.clock.now().wall).await
     }
 }

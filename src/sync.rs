@@ -5,6 +5,7 @@ mod error;
 mod missing;
 mod paused;
 mod plan;
+mod rejects;
 mod report;
 mod runner;
 mod shared;
@@ -19,6 +20,7 @@ pub use self::{
     error::{EndpointError, FailureClass},
     missing::{Guard, OnMissing},
     paused::Resumable,
+    rejects::{RetryReport, retry_rejects},
     report::{
         Ending, EndpointReport, Event, JobReport, NotBefore, Pause, StartOver, Wait, seconds,
     },

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     clock::format_utc,
-    store::Trigger,
+    store::{Told, Trigger},
     sync::{
         Ending, EndpointError, EndpointReport, Event, FailureClass, JobReport, Pause, Wait, chain,
     },
@@ -105,6 +105,13 @@ fn finished(report: &EndpointReport) {
             rows.missing = missing,
             rows.judged = judged,
             "too many rows are no longer returned to mark them as deleted: if that is right, run --run-now --confirm-deletions"
+        );
+    }
+    if !report.schema_changes.is_empty() {
+        tracing::warn!(
+            endpoint.name = name,
+            fields = Told(&report.schema_changes).to_string(),
+            "the shape of the records has changed: see _sync_schema_changes"
         );
     }
     if let Some((read, stated)) = report.mismatch {

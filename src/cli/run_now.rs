@@ -14,7 +14,7 @@ use super::{
 use crate::{
     app::App,
     config::Config,
-    store::{Dates, RunResult, Trigger},
+    store::{Dates, RunResult, Told, Trigger},
     sync::{Ending, EndpointReport, JobReport, JobSettings, chain},
 };
 
@@ -79,6 +79,7 @@ pub(super) async fn sync(
     };
     console::print("");
     let printed = print_result(Look::of_stdout().table(&summary(&reports)).trim_end());
+    print_schema_changes(&reports);
     print_trouble(&reports);
     if let Trigger::Backfill(Dates { from, to }) = trigger
         && reports.iter().any(|report| report.result() != RunResult::Ok)
@@ -160,11 +161,17 @@ fn time(elapsed: Duration) -> String {
     }
 }
 
+/// Says how the records have changed their shape, in a line an endpoint: good to know, and no error.
+pub(super) fn print_schema_changes(reports: &[JobReport]) {
+    let endpoints = reports.iter().flat_map(|report| &report.endpoints);
+    for report in endpoints.filter(|report| !report.schema_changes.is_empty()) {
+        console::print(&format!("{}: {}", report.endpoint, Told(&report.schema_changes)));
+    }
+}
+
 /// Says what needs a person, last, where it is not overlooked.
 fn print_trouble(reports: &[JobReport]) {
-    for (what, names) in endings(reports) {
-        print_error(&format!("{} {what}", names.join(", ")));
-    }
+    print_endings(reports);
     for report in reports.iter().flat_map(|report| &report.endpoints) {
         let name = &report.endpoint;
         if report.rejected > 0 {
@@ -190,6 +197,13 @@ fn print_trouble(reports: &[JobReport]) {
     }
     for error in reports.iter().filter_map(|report| report.journal.as_ref()) {
         print_error(&chain(error));
+    }
+}
+
+/// Says how those ended that are not done.
+pub(super) fn print_endings(reports: &[JobReport]) {
+    for (what, names) in endings(reports) {
+        print_error(&format!("{} {what}", names.join(", ")));
     }
 }
 

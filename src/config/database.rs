@@ -8,10 +8,14 @@ use super::{
     tree::Node,
     values,
 };
-use crate::store::Settings;
+use crate::store::{RejectBounds, Settings};
 
 /// Reads it; a relative path begins at systemd's state folder, where there is one.
-pub(super) fn read(root: &mut Section<'_>, environment: &Environment) -> Settings {
+pub(super) fn read(
+    root: &mut Section<'_>,
+    environment: &Environment,
+    rejects: RejectBounds,
+) -> Settings {
     let mut database = root.section("database");
     let path = database.optional("path", path).unwrap_or_else(|| "mapiq.db".into());
     let mode = database.optional("mode", values::mode).unwrap_or(0o600);
@@ -25,7 +29,7 @@ pub(super) fn read(root: &mut Section<'_>, environment: &Environment) -> Setting
 
     // systemd separates several folders by colons.
     let folder = environment.get("STATE_DIRECTORY").and_then(|all| all.split(':').next());
-    Settings { path: Path::new(folder.unwrap_or_default()).join(path), mode }
+    Settings { path: Path::new(folder.unwrap_or_default()).join(path), mode, rejects }
 }
 
 fn path(node: &Node) -> Result<PathBuf, Problem> {

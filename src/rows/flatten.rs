@@ -8,8 +8,9 @@ use super::{
     json::{self, Kind},
     keyed::KeyedHasher,
     rewrite,
+    stored::keys,
     tokens::{Token, Tokens},
-    trie::{NodeId, Trie},
+    trie::{NodeId, Sighting, Trie},
 };
 
 /// How deep objects are flattened; one that lies deeper is kept as JSON text. Real records are a few levels deep: this
@@ -115,6 +116,13 @@ impl Flattener {
         }
     }
 
+    /// The same for records that [`redact`](Self::redact) has written: what must be hashed in them is.
+    pub fn of_redacted(transforms: Transforms) -> Self {
+        let mut flattener = Self::new(transforms);
+        flattener.trie.hashes_are_made();
+        flattener
+    }
+
     /// The paths of all fields met so far.
     pub fn paths(&self) -> &Paths {
         &self.paths
@@ -167,6 +175,11 @@ impl Flattener {
                 !gone.any(|above| above != *path && above.covers(path))
             })
             .collect()
+    }
+
+    /// Whether the records so far have had the field of this [JSON path](Paths::json_path), null included.
+    pub fn sighting(&self, json_path: &str) -> Sighting {
+        self.trie.sighting(&keys(json_path))
     }
 
     fn fields<'a>(&mut self, record: &'a RawValue) -> Result<Vec<(PathId, Value<'a>)>, Reject> {
@@ -280,7 +293,9 @@ impl Flattener {
         if let Some(id) = self.trie.node(node).path {
             return id;
         }
-        let id = self.paths.add(&self.trie.keys(node), self.trie.node(node).declared_type);
+        let is_private = self.trie.transforms().is_private(self.trie.dotted(node));
+        let declared_type = self.trie.node(node).declared_type;
+        let id = self.paths.add(&self.trie.keys(node), declared_type, is_private);
         self.trie.set_path(node, id);
         self.slots.push(Slot { record: 0, index: 0, node });
         id

@@ -26,6 +26,7 @@ struct Entry {
     json_path: String,
     column_name: String,
     declared_type: Option<ColumnType>,
+    is_private: bool,
 }
 
 impl Paths {
@@ -34,21 +35,27 @@ impl Paths {
         let mut paths = Self { entries: Vec::new(), sorted: Vec::new(), key_len: 0 };
         for part in &transforms.key {
             let keys: Vec<&str> = part.as_str().split('.').collect();
-            paths.add(&keys, transforms.declared_type(part.as_str()));
+            let is_private = transforms.is_private(part.as_str());
+            paths.add(&keys, transforms.declared_type(part.as_str()), is_private);
         }
         paths.key_len = paths.len();
         paths
     }
 
     /// Adds the path that these keys lead along.
-    pub(crate) fn add(&mut self, keys: &[&str], declared_type: Option<ColumnType>) -> PathId {
+    pub(crate) fn add(
+        &mut self,
+        keys: &[&str],
+        declared_type: Option<ColumnType>,
+        is_private: bool,
+    ) -> PathId {
         let id = PathId(u32::try_from(self.len()).expect("fewer paths than 2^32 fit the memory"));
         let json_path = json_path(keys);
         let place =
             self.sorted.partition_point(|other| self.json_path(*other) < json_path.as_str());
         self.sorted.insert(place, id);
         let column_name = names::column_name(keys.iter().copied());
-        self.entries.push(Entry { json_path, column_name, declared_type });
+        self.entries.push(Entry { json_path, column_name, declared_type, is_private });
         id
     }
 
@@ -85,6 +92,16 @@ impl Paths {
         self.entries[id.index()].declared_type
     }
 
+    /// Whether the configuration excludes or hashes the field, or something within it: no value of it is shown elsewhere.
+    pub fn is_private(&self, id: PathId) -> bool {
+        self.entries[id.index()].is_private
+    }
+
+    /// All paths.
+    pub fn ids(&self) -> impl Iterator<Item = PathId> {
+        self.sorted.iter().copied()
+    }
+
     /// The paths in the order of their JSON paths.
     pub(crate) fn sorted(&self) -> &[PathId] {
         &self.sorted
@@ -114,6 +131,11 @@ impl Transforms {
                 dotted.is_empty() || rest.starts_with('.') || rest.starts_with("[]")
             })
         })
+    }
+
+    /// Whether the field of this dotted name, or something within it, is excluded or hashed.
+    pub(crate) fn is_private(&self, dotted: &str) -> bool {
+        self.excludes(dotted) || self.hashes(dotted) || self.reaches_within(dotted)
     }
 
     /// Whether the field of this dotted name is kept as JSON text.

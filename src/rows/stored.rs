@@ -119,7 +119,7 @@ fn tokens(text: &str) -> Option<Tokens<'_>> {
 }
 
 /// The keys that a [JSON path](super::Paths::json_path) leads along.
-fn keys(json_path: &str) -> Vec<String> {
+pub(super) fn keys(json_path: &str) -> Vec<String> {
     let mut keys = Vec::new();
     let mut rest = Some(json_path);
     while let Some(path) = rest {

@@ -14,6 +14,8 @@ const NOWHERE: NodeId = NodeId(usize::MAX);
 /// The tree of all keys met so far.
 pub(crate) struct Trie {
     transforms: Transforms,
+    /// Whether what is to be hashed comes as hashes already.
+    is_hashed: bool,
     nodes: Vec<Node>,
     /// The node found last: what came after it in the record before is the first guess for what comes next.
     last: NodeId,
@@ -38,6 +40,17 @@ pub(crate) struct Node {
     /// Whether something within is excluded or hashed.
     pub(crate) reaches_within: bool,
     pub(crate) declared_type: Option<ColumnType>,
+}
+
+/// Whether a field was met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sighting {
+    /// It was, if only as null.
+    Met,
+    /// It was not, though what would hold it has held something else.
+    Missed,
+    /// What would hold it was always null or empty, or the configuration does not look for it there.
+    Unknown,
 }
 
 /// What becomes of the value at a node; of two that are asked for, the one that tells less.
@@ -74,9 +87,15 @@ impl Trie {
     pub(crate) const ROOT: NodeId = NodeId(0);
 
     pub(crate) fn new(transforms: Transforms) -> Self {
-        let mut trie = Self { transforms, nodes: Vec::new(), last: Self::ROOT };
+        let nodes = Vec::new();
+        let mut trie = Self { transforms, is_hashed: false, nodes, last: Self::ROOT };
         trie.insert(NOWHERE, "", String::new());
         trie
+    }
+
+    /// Takes what is to be hashed for hashes from now on, before a record was met.
+    pub(crate) fn hashes_are_made(&mut self) {
+        self.is_hashed = true;
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &Node {
@@ -170,6 +189,23 @@ impl Trie {
             && self.nodes.iter().filter(|node| node.dotted == *nearest).any(Node::has_content)
     }
 
+    /// Whether the field was met that these keys lead to.
+    pub(crate) fn sighting(&self, keys: &[String]) -> Sighting {
+        let mut at = self.node(Self::ROOT);
+        for key in keys {
+            if at.treatment != Treatment::Plain {
+                return Sighting::Unknown;
+            }
+            let Some(below) = at.children.get(key.as_str()) else {
+                let dotted = [&*at.dotted, key].join(if at.dotted.is_empty() { "" } else { "." });
+                let is_unseen = !at.has_content() || self.transforms.excludes(&dotted);
+                return if is_unseen { Sighting::Unknown } else { Sighting::Missed };
+            };
+            at = self.node(*below);
+        }
+        if at.is_excluded() { Sighting::Unknown } else { Sighting::Met }
+    }
+
     /// What the configuration says.
     pub(crate) fn transforms(&self) -> &Transforms {
         &self.transforms
@@ -190,7 +226,8 @@ impl Trie {
         let id = NodeId(self.nodes.len());
         let transforms = &self.transforms;
         let key_part = transforms.key_part(&dotted).and_then(|part| u32::try_from(part).ok());
-        let treatment = match (transforms.hashes(&dotted), transforms.keeps_as_json(&dotted)) {
+        let must_hash = !self.is_hashed && transforms.hashes(&dotted);
+        let treatment = match (must_hash, transforms.keeps_as_json(&dotted)) {
             _ if transforms.excludes(&dotted) => Treatment::Excluded,
             (true, _) if transforms.hash_key.is_none() => Treatment::Excluded,
             (true, _) => Treatment::Hashed,

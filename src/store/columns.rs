@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 
 pub(super) use self::lines::load;
 use super::{
-    StoreError, ddl,
+    StoreError, ddl, drift,
     error::Doing,
     missing,
     schema::{Changes, Field, MAX_COLUMNS, Table},
@@ -48,6 +48,7 @@ pub(super) async fn ensure_table(
     for column in &table.columns {
         lines::record_column(&mut transaction, endpoint, column, now).await.doing(doing)?;
     }
+    drift::start_over(&mut transaction, endpoint).await.doing(doing)?;
     // What an open sweep has stored so far went with the table that was dropped.
     sqlx::query(
         "UPDATE _sync_sweeps SET finished_at = ?, result = 'superseded' WHERE endpoint = ? AND finished_at IS NULL",

@@ -93,6 +93,21 @@ pub enum StoreError {
         /// The newest version known here.
         known: i64,
     },
+    /// There is no file yet, and it was only to be read.
+    #[error("there is no database `{}` yet: the first run makes it", path.display())]
+    Absent {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// An older version of this program has written the file, and it was only to be read.
+    #[error(
+        "`{}` was written by an older version of this program: the next run brings it up to date",
+        path.display()
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is no longer the one that was opened.
     #[error(
         "the database `{}` was deleted, moved or replaced while it was in use: put it back, or the next run goes on with what is in its place, and makes a new one where nothing is",
@@ -202,6 +217,8 @@ impl StoreError {
             | Self::Foreign { .. }
             | Self::Newer { .. }
             | Self::Opening { .. }
+            | Self::Absent { .. }
+            | Self::Older { .. }
             | Self::Gone { .. } => true,
             Self::Sql { source, .. } => !source.concerns_statement(),
             Self::KeyChanged { .. }

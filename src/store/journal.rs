@@ -21,6 +21,8 @@ pub enum Trigger {
     Schedule,
     /// The end of the wait that a limit has left an endpoint of the job to.
     Resume,
+    /// `rejects --retry`.
+    Retry,
     /// `--run-now` with dates: these, instead of the endpoints' windows.
     Backfill(Dates),
 }
@@ -32,6 +34,7 @@ impl Trigger {
             Self::RunNow => "run-now",
             Self::Schedule => "schedule",
             Self::Resume => "resume",
+            Self::Retry => "retry",
             Self::Backfill(_) => "backfill",
         }
     }

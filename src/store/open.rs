@@ -41,6 +41,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "privacy", include_str!("../../migrations/0004_privacy.sql")),
     (5, "columns by path", include_str!("../../migrations/0005_columns_by_path.sql")),
     (6, "missing rows", include_str!("../../migrations/0006_missing.sql")),
+    (7, "drift and rejects", include_str!("../../migrations/0007_drift_and_rejects.sql")),
 ];
 
 const MIGRATIONS_TABLE: &str = "_sync_migrations";
@@ -129,10 +130,18 @@ async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     Ok(connection)
 }
 
+/// Of which version a database is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Version {
+    Present,
+    /// The migrations bring it up to date.
+    Older,
+}
+
 async fn make_sure_it_is_no_newer(
     connection: &mut SqliteConnection,
     path: &Path,
-) -> Result<(), StoreError> {
+) -> Result<Version, StoreError> {
     let doing = "read the database's version";
     // A crash in the very first opening leaves the mark, and nothing else.
     let begun: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = ?")
@@ -141,7 +150,7 @@ async fn make_sure_it_is_no_newer(
         .await
         .doing(doing)?;
     if begun == 0 {
-        return Ok(());
+        return Ok(Version::Older);
     }
     let found: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sync_migrations")
         .fetch_one(&mut *connection)
@@ -152,8 +161,27 @@ async fn make_sure_it_is_no_newer(
         Some(found) if found > known => {
             Err(StoreError::Newer { path: path.to_owned(), found, known })
         }
-        _ => Ok(()),
+        Some(found) if found == known => Ok(Version::Present),
+        _ => Ok(Version::Older),
     }
+}
+
+/// Opens a database that is there to read it, beside whoever writes to it.
+pub(super) async fn open_to_read(path: &Path) -> Result<SqliteConnection, StoreError> {
+    make_sure_it_is_ours(path)?;
+    if !path.exists() {
+        return Err(StoreError::Absent { path: path.to_owned() });
+    }
+    let options =
+        SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging();
+    let opened = options.connect().await;
+    let mut connection = opened
+        .map_err(|source| StoreError::Open { path: path.to_owned(), source: Cause::new(source) })?;
+    let version = make_sure_it_is_no_newer(&mut connection, path).await;
+    if version.map_err(|error| error.at(path))? == Version::Older {
+        return Err(StoreError::Older { path: path.to_owned() });
+    }
+    Ok(connection)
 }
 
 /// Opens another connection to a database that this process has prepared already.

@@ -1,14 +1,17 @@
 //! The one transaction that everything rests on: a page's rows, its rejects, its counts and its checkpoint.
 
+use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
 use super::{
-    Checkpoint, Page, Reading, RowCounts, StoreError, columns,
+    Checkpoint, Page, Reading, RowCounts, StoreError, columns, drift,
     error::Doing,
+    rejects,
     row_set::RowSet,
     seen, upsert, widths,
     writer::{self, Writer},
 };
+use crate::clock::format_utc;
 
 const COMMIT: &str = "store a page";
 
@@ -16,10 +19,11 @@ const COMMIT: &str = "store a page";
 pub(super) async fn commit(
     writer: &mut Writer,
     page: &Page<'_>,
-    now: &str,
+    wall: DateTime<Utc>,
 ) -> Result<RowCounts, StoreError> {
+    let now = &*format_utc(wall);
     writer.recover().await?;
-    let Writer { connection, tables, .. } = writer;
+    let Writer { connection, tables, settings, .. } = writer;
     let mut transaction = writer::begin(connection, COMMIT).await?;
     // Another process, or a user, may have changed the table since the last page: this tells of every commit that was not
     // this connection's.
@@ -37,7 +41,11 @@ pub(super) async fn commit(
     };
     let changes = table.changes_for(page.paths, page.records);
     if !changes.is_empty() {
+        let before = table.clone();
         columns::change(&mut transaction, &mut table, changes, now).await?;
+        let Page { run, endpoint, paths, records, .. } = *page;
+        let met = drift::Met { run, endpoint, paths, records };
+        drift::record_page(&mut transaction, &met, &before, &table, now).await.doing(COMMIT)?;
     }
     let stamp = upsert::Stamp { now: now.into(), run: page.run };
     let mut remembered = (page.reading != Reading::Unjudged).then(RowSet::default);
@@ -54,39 +62,16 @@ pub(super) async fn commit(
     if let Some(rows) = remembered {
         seen::remember(&mut transaction, page, &rows).await.doing(COMMIT)?;
     }
-    reject(&mut transaction, page, now).await.doing(COMMIT)?;
+    rejects::put_aside(&mut transaction, page, now).await.doing(COMMIT)?;
     count(&mut transaction, page, &rows).await.doing(COMMIT)?;
-    checkpoint(&mut transaction, page, now).await.doing(COMMIT)?;
+    let is_last = checkpoint(&mut transaction, page, now).await.doing(COMMIT)?;
+    if is_last || !page.rejects.is_empty() {
+        let bounds = &settings.rejects;
+        rejects::prune(&mut transaction, page.endpoint, bounds, wall).await.doing(COMMIT)?;
+    }
     transaction.commit().await.doing(COMMIT)?;
     tables.insert(page.endpoint.to_owned(), (version, table));
     Ok(rows)
-}
-
-async fn reject(
-    connection: &mut SqliteConnection,
-    page: &Page<'_>,
-    now: &str,
-) -> Result<(), sqlx::Error> {
-    for reject in page.rejects {
-        sqlx::query(
-            "INSERT INTO _sync_rejects (endpoint, reason, record, digest, first_seen_at, last_seen_at, run_id) VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6) \
-             ON CONFLICT (endpoint, digest) DO UPDATE SET last_seen_at = excluded.last_seen_at, run_id = excluded.run_id",
-        )
-        .bind(page.endpoint)
-        .bind(&reject.reason)
-        .bind(&reject.record)
-        .bind(reject_digest(&reject.reason, &reject.record))
-        .bind(now)
-        .bind(page.run.0)
-        .execute(&mut *connection)
-        .await?;
-    }
-    Ok(())
-}
-
-/// Tells a reject from the endpoint's others.
-pub(super) fn reject_digest(reason: &str, record: &str) -> Vec<u8> {
-    blake3::hash(format!("{reason}\0{record}").as_bytes()).as_bytes().to_vec()
 }
 
 async fn count(
@@ -112,12 +97,12 @@ async fn count(
     Ok(())
 }
 
-/// Moves the slice's checkpoint on; with the last page of the last slice the sweep is complete.
+/// Moves the slice's checkpoint on; with the last page of the last slice the sweep is complete. Tells whether that was it.
 async fn checkpoint(
     connection: &mut SqliteConnection,
     page: &Page<'_>,
     now: &str,
-) -> Result<(), sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     let (state, finished_at) = match page.checkpoint {
         Checkpoint::Next(state) => (Some(state), None),
         Checkpoint::Complete | Checkpoint::PastTheEnd => (None, Some(now)),
@@ -135,9 +120,9 @@ async fn checkpoint(
     .execute(&mut *connection)
     .await?;
     if finished_at.is_none() {
-        return Ok(());
+        return Ok(false);
     }
-    sqlx::query(
+    let completed = sqlx::query(
         "UPDATE _sync_sweeps SET finished_at = ?1, result = 'complete' WHERE sweep_id = ?2 \
          AND NOT EXISTS (SELECT 1 FROM _sync_checkpoints WHERE sweep_id = ?2 AND finished_at IS NULL)",
     )
@@ -145,7 +130,12 @@ async fn checkpoint(
     .bind(page.sweep.0)
     .execute(&mut *connection)
     .await?;
-    widths::learn(connection, page.sweep, now).await
+    let is_complete = completed.rows_affected() > 0;
+    if is_complete {
+        drift::is_read_whole(connection, page.endpoint).await?;
+    }
+    widths::learn(connection, page.sweep, now).await?;
+    Ok(is_complete)
 }
 
 /// SQLite's integers have a sign; no count comes near 2^63.

@@ -14,8 +14,9 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteArguments};
 
 use self::applied::{Applied, Spelling};
 use super::{
-    RunId, Store, StoreError, columns, ddl,
+    RunId, Store, StoreError, columns, ddl, drift,
     error::Doing,
+    rejects,
     schema::{Changes, Column, Table},
     statements::bind,
 };
@@ -159,6 +160,7 @@ impl Scrub<'_> {
             self.columns(connection, table, &mut redactor, &mut scrubbed).await?;
         }
         scrubbed.rejects = self.rejects(connection, &mut redactor).await.doing(SCRUB)?;
+        drift::forget_examples(connection, self.endpoint, &mut redactor).await.doing(SCRUB)?;
         if self.was_synced || has_table || scrubbed.rejects > 0 {
             // Also where no row has such a value any more: what has been overwritten, or was in a table that somebody has
             // dropped, may be in the file's free space.
@@ -296,7 +298,7 @@ impl Scrub<'_> {
                     "UPDATE OR REPLACE _sync_rejects SET record = ?, digest = ? WHERE reject_id = ?",
                 )
                 .bind(&rewritten)
-                .bind(super::page::reject_digest(reason, &rewritten))
+                .bind(rejects::digest(reason, &rewritten))
                 .bind(row.try_get::<i64, _>(0)?)
                 .execute(&mut *connection)
                 .await?;

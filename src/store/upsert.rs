@@ -205,7 +205,7 @@ async fn write(
     Ok(())
 }
 
-fn bind_value(
+pub(super) fn bind_value(
     arguments: &mut SqliteArguments,
     value: Option<&SqlValue<'_>>,
 ) -> Result<(), sqlx::Error> {

@@ -19,7 +19,7 @@ const TOLD_AFTER: Duration = Duration::from_secs(10);
 pub(super) struct Writer {
     pub(super) connection: SqliteConnection,
     pub(super) tables: HashMap<String, (i64, Table)>,
-    settings: Arc<Settings>,
+    pub(super) settings: Arc<Settings>,
     /// The files that are open; none while nothing is.
     files: Option<Files>,
     /// Whether it was told that the file is no longer there.
@@ -132,6 +132,7 @@ pub(super) async fn begin<'c>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::RejectBounds;
 
     /// A transaction with one line of some kilobytes.
     async fn write(writer: &mut Writer) -> Result<(), StoreError> {
@@ -158,7 +159,11 @@ mod tests {
     #[tokio::test]
     async fn after_a_full_disk_the_next_transaction_begins() {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let settings = Arc::new(Settings { path: folder.path().join("a.db"), mode: 0o600 });
+        let settings = Arc::new(Settings {
+            path: folder.path().join("a.db"),
+            mode: 0o600,
+            rejects: RejectBounds::default(),
+        });
         let connection = open::open(&settings).await.expect("a new database opens");
         let mut writer = Writer::new(connection, settings);
         // SQLite takes this for the size that the file has already: the next page is one too many, as on a full disk.

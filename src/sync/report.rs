@@ -8,7 +8,7 @@ use super::{Width, error::EndpointError, runner::chain};
 use crate::{
     api::classify::Problem,
     clock::{BootTime, Now},
-    store::{Effort, RowCounts, RunId, RunResult, Scrubbed, StoreError},
+    store::{Effort, RowCounts, RunId, RunResult, SchemaChange, Scrubbed, StoreError},
 };
 
 /// What happens in a run, for those who watch it.
@@ -169,6 +169,8 @@ pub struct EndpointReport {
     pub elapsed: Duration,
     /// How many records were read and how many the API stated, where the two differ.
     pub mismatch: Option<(u64, u64)>,
+    /// How the shape of the records has changed.
+    pub schema_changes: Vec<SchemaChange>,
 }
 
 /// How an endpoint's run ended.

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     api::{Client, TokenError},
     clock::Clock,
-    store::{AskedPause, EndpointEnd, RunId, Store, StoreError, TOKEN_GROUP, Trigger},
+    store::{AskedPause, Effort, EndpointEnd, RunId, Store, StoreError, TOKEN_GROUP, Trigger},
 };
 
 /// Runs jobs.
@@ -81,7 +81,7 @@ impl Runner {
         let run = begun.map_err(|error| store.locate(error))?;
         let backfill = match trigger {
             Trigger::Backfill(dates) => Some(dates),
-            Trigger::RunNow | Trigger::Schedule | Trigger::Resume => None,
+            Trigger::RunNow | Trigger::Schedule | Trigger::Resume | Trigger::Retry => None,
         };
         let occasion = Occasion { zone: job.timezone, backfill };
         let endpoints = job.endpoints.iter().filter_map(|name| {
@@ -120,7 +120,7 @@ impl Runner {
         let ending = match caught {
             Ok(Ok(())) => Ending::Ok,
             Ok(Err(Halt::Paused(pause))) => Ending::Paused(pause),
-            Ok(Err(Halt::Failed(error))) => Ending::Failed(self.located(error)),
+            Ok(Err(Halt::Failed(error))) => Ending::Failed(located(&self.shared.store, error)),
             Err(panic) => Ending::Failed(EndpointError::Panic(panic_message(panic.as_ref()))),
         };
         let mut report = EndpointReport {
@@ -134,43 +134,11 @@ impl Runner {
             effort: progress.effort,
             elapsed: self.shared.clock.now().boot.since(started),
             mismatch: progress.mismatch(),
+            schema_changes: Vec::new(),
         };
-        if let Err(error) = self.record(&report, run, &progress).await
-            && !matches!(report.ending, Ending::Failed(_))
-        {
-            report.ending = Ending::Failed(self.located(error.into()));
-        }
+        record(&self.shared.store, &mut report, run, progress.unaccounted).await;
         self.shared.tell(&Event::Finished(&report));
         report
-    }
-
-    /// Names the database's file in an error of the database.
-    fn located(&self, error: EndpointError) -> EndpointError {
-        match error {
-            EndpointError::Store(error) => EndpointError::Store(self.shared.store.locate(error)),
-            error => error,
-        }
-    }
-
-    async fn record(
-        &self,
-        report: &EndpointReport,
-        run: RunId,
-        progress: &Progress,
-    ) -> Result<(), StoreError> {
-        let (message, not_before) = match &report.ending {
-            Ending::Ok => (None, None),
-            Ending::Paused(pause) => (Some(pause.to_string()), pause.not_before()),
-            Ending::Failed(error) => (Some(chain(error)), None),
-        };
-        let end = EndpointEnd {
-            result: report.ending.result(),
-            message: message.as_deref(),
-            not_before: not_before.map(|until| until.wall),
-            effort: progress.unaccounted,
-            mismatch: report.mismatch,
-        };
-        self.shared.store.finish_endpoint_run(run, &report.endpoint, &end).await
     }
 
     /// Sweeps the endpoint once nobody else does.
@@ -194,6 +162,43 @@ impl Runner {
         };
         self.shared.store.close_interrupted(run, &endpoint.name).await?;
         sweep::sweep(&self.shared, endpoint, occasion, run, stop, progress).await
+    }
+}
+
+/// Names the database's file in an error of the database.
+pub(super) fn located(store: &Store, error: EndpointError) -> EndpointError {
+    match error {
+        EndpointError::Store(error) => EndpointError::Store(store.locate(error)),
+        error => error,
+    }
+}
+
+/// Records how an endpoint's run ended, with what no page has accounted for, and adds to the report what is on record of its
+/// fields; where that cannot be done it has failed.
+pub(super) async fn record(
+    store: &Store,
+    report: &mut EndpointReport,
+    run: RunId,
+    unaccounted: Effort,
+) {
+    let (message, not_before) = match &report.ending {
+        Ending::Ok => (None, None),
+        Ending::Paused(pause) => (Some(pause.to_string()), pause.not_before()),
+        Ending::Failed(error) => (Some(chain(error)), None),
+    };
+    let end = EndpointEnd {
+        result: report.ending.result(),
+        message: message.as_deref(),
+        not_before: not_before.map(|until| until.wall),
+        effort: unaccounted,
+        mismatch: report.mismatch,
+    };
+    let finished = store.finish_endpoint_run(run, &report.endpoint, &end).await;
+    let changes = store.schema_changes(run, &report.endpoint).await;
+    match finished.and(changes) {
+        Ok(changes) => report.schema_changes = changes,
+        Err(_) if matches!(report.ending, Ending::Failed(_)) => {}
+        Err(error) => report.ending = Ending::Failed(located(store, error.into())),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sweeps one endpoint: takes up what an earlier run has left, or starts anew, and reads slice after slice.
 
+mod drift;
 mod missing;
 mod pages;
 mod privacy;
@@ -104,9 +105,11 @@ impl Sweeper<'_> {
         self.shared.store.ensure_table(&self.endpoint.name, self.flattener.paths()).await?;
         loop {
             let mut sweep = self.open().await?;
+            let before = self.records();
             match self.slices(&mut sweep).await? {
                 Swept::Complete => {
                     self.tell_unmet(&sweep);
+                    self.judge_fields(&sweep, self.records() > before).await?;
                     return self.judge(&sweep).await;
                 }
                 // What is asked for then is no plan and no checkpoint of an earlier run, so this happens once.

@@ -12,6 +12,7 @@ mod paging;
 mod pauses;
 mod privacy;
 mod progress;
+mod rejects;
 mod resume;
 mod schemas;
 mod signals;

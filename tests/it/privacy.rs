@@ -1,5 +1,6 @@
 //! Personal data that must not be stored: the files' own bytes are searched for it.
 
+mod drift;
 mod extra;
 mod own;
 mod sequences;

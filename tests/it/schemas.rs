@@ -1,6 +1,8 @@
 //! Tables whose records change their shape from page to page and from run to run, through the real binary.
 
+mod drift;
 mod rebuilt;
+mod vanished;
 mod wide;
 
 use std::sync::{Arc, Mutex};

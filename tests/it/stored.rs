@@ -6,8 +6,8 @@ use mapiq_sync::{
     clock::Clock,
     rows::{FieldPath, Flattener, Transforms},
     store::{
-        Bounds, Checkpoint, Effort, Page, Reading, RejectedRecord, RowCounts, RunId, Settings,
-        Store, StoreError, SweepId, Trigger,
+        Bounds, Checkpoint, Effort, Page, Reading, RejectBounds, RejectedRecord, RowCounts, RunId,
+        Settings, Store, StoreError, SweepId, Trigger,
     },
 };
 use rusqlite::Connection;
@@ -89,7 +89,8 @@ impl Stored {
         if let Some(store) = self.store.take() {
             self.runtime.block_on(store.close()).expect("the database closes");
         }
-        let settings = Settings { path: self.database(), mode: 0o600 };
+        let settings =
+            Settings { path: self.database(), mode: 0o600, rejects: RejectBounds::default() };
         let clock = Clock::system().expect("Linux tells its boot id");
         let store = self.runtime.block_on(Store::open(settings, clock));
         self.store = Some(store.expect("the database opens"));

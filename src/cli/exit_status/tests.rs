@@ -71,6 +71,7 @@ fn report(end: End) -> EndpointReport {
         effort: Effort::default(),
         elapsed: Duration::ZERO,
         mismatch: (end == End::Mismatch).then_some((1, 2)),
+        schema_changes: Vec::new(),
     }
 }
 

@@ -1,10 +1,13 @@
 use std::{fs, path::PathBuf, time::Duration};
 
+use chrono::TimeDelta;
+
 use super::*;
 use crate::{
     api::pagination::Style,
     limits::Limit,
     rows::{ColumnType, FieldPath},
+    store::RejectBounds,
 };
 
 const SHIPPED: &str = include_str!("../../../config.toml");
@@ -26,6 +29,7 @@ fn the_least_configuration_has_the_defaults_of_the_contract() -> Result<(), Erro
     assert_eq!(config.api.max_elapsed, Duration::from_mins(5));
     assert_eq!(config.store.path, PathBuf::from("mapiq.db"));
     assert_eq!(config.store.mode, 0o600);
+    assert_eq!(config.store.rejects, RejectBounds { keep: 10_000, age: TimeDelta::days(90) });
     assert_eq!(config.sync.max_wait, Duration::from_mins(10));
 
     let [endpoint] = config.sync.endpoints.as_slice() else { panic!("there is one endpoint") };
@@ -64,6 +68,9 @@ max_elapsed = "1m"
 [database]
 path = "/var/lib/x.db"
 mode = "0640"
+[rejects]
+keep = 0
+days = 1
 [[endpoint]]
 name = "a"
 path = "/v2/a"
@@ -102,6 +109,7 @@ endpoints = ["b", "a"]
     assert_eq!(config.api.max_elapsed, Duration::from_mins(1));
     assert_eq!(config.sync.max_wait, Duration::ZERO);
     assert_eq!((config.store.path, config.store.mode), ("/var/lib/x.db".into(), 0o640));
+    assert_eq!(config.store.rejects, RejectBounds { keep: 0, age: TimeDelta::days(1) });
 
     let [a, b, c] = config.sync.endpoints.as_slice() else { panic!("there are three endpoints") };
     assert_eq!(a.params, [("z".into(), "1".into()), ("a".into(), "2".into())]);

@@ -133,7 +133,7 @@ fn expect_refused(line: &str, message: &str, help: &str) {
 #[test]
 fn a_wrong_line_of_a_section_is_refused() {
     let cases = [
-        ("colour = 1", "unknown key `colour`", "known here: api, retry, database"),
+        ("colour = 1", "unknown key `colour`", "known here: api, retry, rejects, database"),
         ("endpoints = 1", "unknown key `endpoints`", "did you mean `endpoint`?"),
         ("api = 1", "`api` must be a table, not a number", "below a line `[api]`"),
         ("api = []", "`api` must be a table, not a list", "below a line `[api]`"),
@@ -162,6 +162,17 @@ fn a_wrong_line_of_a_section_is_refused() {
         ("rate_limit.requests = '20'", "must be a whole number, not a string", "without quotes"),
         ("rate_limit.max_wait = '9999d'", "`rate_limit.max_wait` is too long", "\"366d\""),
         ("retry.max_elapse = '1m'", "unknown key `retry.max_elapse`", "`max_elapsed`?"),
+        (
+            "rejects.keep = -1",
+            "`rejects.keep` must be a whole number from 0 to 4294967295",
+            "choose",
+        ),
+        (
+            "rejects.days = 0",
+            "`rejects.days` must be a whole number from 1 to 3660, not 0",
+            "choose",
+        ),
+        ("rejects.day = 9", "unknown key `rejects.day`", "did you mean `days`?"),
         ("database.group = 'x'", "`database.group` is not supported yet", "setgid"),
         ("database.mode = 640", "must be a string of octal digits, not a number", "\"0640\""),
         ("database.mode = '0755'", "no bits but those to read and write, not 0755", "\"0640\""),

@@ -129,12 +129,16 @@ async fn wait_for(connection: &mut SqliteConnection, length: Duration) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Settings, open};
+    use crate::store::{RejectBounds, Settings, open};
 
     #[tokio::test]
     async fn what_another_process_has_noted_meanwhile_stays_due() {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let settings = Settings { path: folder.path().join("a.db"), mode: 0o600 };
+        let settings = Settings {
+            path: folder.path().join("a.db"),
+            mode: 0o600,
+            rejects: RejectBounds::default(),
+        };
         let mut connection = open::open(&settings).await.expect("a new database opens");
         let ours = "2026-11-24T00:00:00.000Z";
         note(&mut connection, ours).await.expect("it is noted");

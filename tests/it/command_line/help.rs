@@ -19,6 +19,7 @@ fn help_says_what_there_is_and_what_the_exit_status_means() {
     Commands:
       demo      Show a whole sync against a built-in simulator, without an account
                 or a network
+      rejects   List the records that could not be stored, or try them again
       simulate  Serve the simulator of the API alone, to try a configuration against
                 it
       help      Print this message or the help of the given subcommand(s)

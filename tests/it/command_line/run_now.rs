@@ -109,6 +109,7 @@ fn a_page_tells_what_it_brought() {
     users  page 1: 4 records, 1 new, 1 changed, 1 unchanged, 1 rejected
     users  done
 
+    users: new field `name`
     error: users: 1 record cannot be stored; see `SELECT reason, record FROM _sync_rejects WHERE endpoint = 'users'`
     ");
     assert_told!(run.stdout, @r"

@@ -225,3 +225,30 @@ fn it_finds_everything_where_the_service_manager_puts_it() {
     assert!(state.join("mapiq.db").exists());
     assert!(!sandbox.database().exists());
 }
+
+#[test]
+fn new_fields_are_one_warning_a_run() {
+    let api = Api::serve_all({
+        let asked = AtomicBool::new(false);
+        move |request| match request.path.as_str() {
+            "/token" => token("t0ken-of-the-test", 3600),
+            _ if !asked.swap(true, Ordering::Relaxed) => Answer::json(r#"[{"id":1}]"#),
+            _ => Answer::json(r#"[{"id":1,"name":"Lovelace","floor":1}]"#),
+        }
+    });
+    let sandbox = Sandbox::with_api(&api.url(), USERS);
+    let daemon = sandbox.start(&[]);
+    wait_until("three pages are asked for", || api.asked_for("/v2/users").len() >= 3);
+    wait_for_runs(&sandbox, 3, "ok");
+    daemon.signal(Signal::TERM);
+    let log = daemon.wait().expect_status(0).stderr;
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(warnings.len(), 1, "{log}");
+    assert!(
+        warnings[0].ends_with(
+            "the shape of the records has changed: see _sync_schema_changes endpoint.name=\"users\" fields=\"new field `name`; new field `floor`\""
+        ),
+        "{log}"
+    );
+    assert!(!log.contains("Lovelace"), "{log}");
+}

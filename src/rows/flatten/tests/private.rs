@@ -89,6 +89,38 @@ fn paths_that_no_record_has_had_are_told() {
     );
 }
 
+#[test]
+fn a_field_is_missed_only_where_it_would_have_been_seen() {
+    let mut flattener = Flattener::new(Transforms {
+        exclude: vec![path("secret"), path("gone")],
+        json: vec![path("map")],
+        ..keyed(&["id"])
+    });
+    let record = r#"{"id":1,"a":{"b":1,"x.y":2},"empty":{},"null":null,"secret":{"c":1},"map":{"c":1},"list":[]}"#;
+    flattener.flatten(raw(record)).expect("the record has its key");
+    for (json_path, sighting) in [
+        ("a.b", Sighting::Met),
+        ("a.\"x.y\"", Sighting::Met),
+        ("a.x.y", Sighting::Missed),
+        ("a.c", Sighting::Missed),
+        ("a.b.c", Sighting::Missed),
+        ("none", Sighting::Missed),
+        ("none.c", Sighting::Missed),
+        ("null", Sighting::Met),
+        ("null.c", Sighting::Unknown),
+        ("empty.c", Sighting::Unknown),
+        ("list", Sighting::Met),
+        ("map", Sighting::Met),
+        ("map.c", Sighting::Unknown),
+        ("secret", Sighting::Unknown),
+        ("secret.c", Sighting::Unknown),
+        ("gone", Sighting::Unknown),
+    ] {
+        assert_eq!(flattener.sighting(json_path), sighting, "{json_path}");
+    }
+    assert_eq!(Flattener::new(keyed(&["id"])).sighting("a"), Sighting::Unknown);
+}
+
 /// A value of any shape whose scalars are all alike.
 fn any_shape() -> impl Strategy<Value = Json> {
     let key = "[a-c]";
