@@ -2,6 +2,7 @@
 //!
 //! One connection a process, behind a fair lock: SQLite has one writer at a time anyway, and readers are other programs.
 
+mod backup;
 mod columns;
 mod ddl;
 mod definition;
@@ -14,6 +15,7 @@ mod open;
 mod page;
 mod pauses;
 mod query;
+mod room;
 mod schema;
 mod scrub;
 mod statements;
@@ -28,6 +30,7 @@ use tokio::sync::Mutex;
 
 use self::writer::Writer;
 pub use self::{
+    backup::{Backup, BackupError, backup},
     error::{Cause, StoreError},
     journal::{Effort, EndpointEnd, PausedEndpoint, RunId, RunResult, Trigger},
     ledger::{Asker, Reservation, Reserved, Settlement, TOKEN_GROUP},

@@ -181,6 +181,11 @@ fn place(database: Option<&PathBuf>) -> String {
 }
 
 impl StoreError {
+    /// A statement has failed.
+    pub(super) fn failed(doing: &'static str, source: Cause) -> Self {
+        Self::Sql { database: None, doing, source }
+    }
+
     /// Names the file that a failed statement was for.
     #[must_use]
     pub(super) fn at(mut self, path: &Path) -> Self {
@@ -245,8 +250,13 @@ impl Cause {
         matches!(self.primary_code(), Some(1 | 19))
     }
 
+    /// Whether the disk is full.
+    pub(super) fn is_no_space(&self) -> bool {
+        self.code() == Some(NO_ROOM_FOR_INDEX) || self.primary_code() == Some(13)
+    }
+
     fn advice(&self) -> Option<&'static str> {
-        if self.code() == Some(NO_ROOM_FOR_INDEX) {
+        if self.is_no_space() {
             return Some(NO_SPACE);
         }
         match self.primary_code()? {
@@ -260,7 +270,6 @@ impl Cause {
             11 => {
                 Some("the file is damaged: keep a copy, and restore a backup or start a new file")
             }
-            13 => Some(NO_SPACE),
             14 => Some("the folder must exist and be writable by this user"),
             19 => Some("a unique index or a trigger that is not this program's refuses it"),
             26 => Some("the file is not a SQLite database: set `database.path` to another file"),
@@ -289,6 +298,6 @@ pub(super) trait Doing<T> {
 
 impl<T> Doing<T> for Result<T, sqlx::Error> {
     fn doing(self, doing: &'static str) -> Result<T, StoreError> {
-        self.map_err(|source| StoreError::Sql { database: None, doing, source: Cause::new(source) })
+        self.map_err(|source| StoreError::failed(doing, Cause::new(source)))
     }
 }

@@ -22,7 +22,7 @@ use super::{
 };
 
 /// `MpqS`, the mark of this program's databases; the first migration sets it too.
-const APPLICATION_ID: i64 = 1_299_214_675;
+pub(super) const APPLICATION_ID: i64 = 1_299_214_675;
 
 /// How every SQLite file begins (<https://www.sqlite.org/fileformat.html>, section 1.3).
 const SQLITE: &[u8] = b"SQLite format 3\0";
@@ -61,7 +61,7 @@ pub(super) async fn open(settings: &Settings) -> Result<SqliteConnection, StoreE
     let opened = connect(path).await;
     let mut connection = opened
         .map_err(|source| StoreError::Open { path: path.clone(), source: Cause::new(source) })?;
-    make_sure_it_is_no_newer(&mut connection, path).await?;
+    version(&mut connection, path).await?;
     set_mode(path, settings.mode).map_err(|source| StoreError::Mode {
         path: path.clone(),
         mode: settings.mode,
@@ -73,7 +73,7 @@ pub(super) async fn open(settings: &Settings) -> Result<SqliteConnection, StoreE
 
 /// Tells another program's file by its first bytes. SQLite is not asked: opening and closing a database may change the
 /// file and leave others beside it.
-fn make_sure_it_is_ours(path: &Path) -> Result<(), StoreError> {
+pub(super) fn make_sure_it_is_ours(path: &Path) -> Result<(), StoreError> {
     let mut header = Vec::new();
     let read = File::open(path).and_then(|file| file.take(HEADER).read_to_end(&mut header));
     match read {
@@ -128,10 +128,11 @@ async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     Ok(connection)
 }
 
-async fn make_sure_it_is_no_newer(
+/// Tells the bookkeeping tables' version, and makes sure that it is none of the future; 0 where there are none yet.
+pub(super) async fn version(
     connection: &mut SqliteConnection,
     path: &Path,
-) -> Result<(), StoreError> {
+) -> Result<i64, StoreError> {
     let doing = "read the database's version";
     // A crash in the very first opening leaves the mark, and nothing else.
     let begun: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = ?")
@@ -140,7 +141,7 @@ async fn make_sure_it_is_no_newer(
         .await
         .doing(doing)?;
     if begun == 0 {
-        return Ok(());
+        return Ok(0);
     }
     let found: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sync_migrations")
         .fetch_one(&mut *connection)
@@ -151,7 +152,7 @@ async fn make_sure_it_is_no_newer(
         Some(found) if found > known => {
             Err(StoreError::Newer { path: path.to_owned(), found, known })
         }
-        _ => Ok(()),
+        found => Ok(found.unwrap_or(0)),
     }
 }
 
