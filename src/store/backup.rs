@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::error::BackupError;
 use self::target::Target;
-use super::{Settings, StoreError, error::Cause, open, room, statements::quoted};
+use super::{Settings, StoreError, error::Cause, header, open, room, statements::quoted};
 
 /// So many steps of SQLite's machine pass between two looks whether to stop: well below a millisecond.
 const STEPS: i32 = 10_000;
@@ -66,7 +66,8 @@ pub async fn backup(
         }
         Err(source) => return Err(StoreError::Read { path: database.clone(), source }.into()),
     }
-    open::make_sure_it_is_ours(database)?;
+    header::make_sure_it_is_ours(database)?;
+    open::make_sure_it_can_be_read(database).await.map_err(|error| error.at(database))?;
     let target = Target::of(database, file)?;
     let part = target.make_part()?;
     let copied = copy(database, file, &part, stop).await;
@@ -107,18 +108,19 @@ async fn copy(
     let part_name = part.to_str().ok_or_else(|| BackupError::Unspeakable(part.to_owned()))?;
     // Not the pages as they lie, but what is in them: nothing that was deleted, and a file without a log.
     let copied = sqlx::query("VACUUM INTO ?").bind(part_name).execute(&mut source).await;
-    let closed = source.close().await;
-    match copied {
-        Err(error) => {
-            let cause = Cause::new(error);
-            return Err(if cause.is_no_space() {
-                BackupError::NoRoom { path: file.to_owned(), needed, free: None }
-            } else {
-                StoreError::failed("copy the database", cause).at(database).into()
-            });
-        }
-        Ok(_) => closed.map_err(at("close the database"))?,
+    let copied = copied.map_err(Cause::new);
+    if copied.as_ref().is_err_and(Cause::is_damage) {
+        open::leave(source);
+    } else {
+        source.close().await.map_err(at("close the database"))?;
     }
+    copied.map_err(|cause| {
+        if cause.is_no_space() {
+            BackupError::NoRoom { path: file.to_owned(), needed, free: None }
+        } else {
+            StoreError::failed("copy the database", cause).at(database).into()
+        }
+    })?;
     let unsound = |found: String| BackupError::Unsound { found };
     let unreadable = |error: sqlx::Error| unsound(Cause::new(error).to_string());
     let mut copy = connect(part, true, stop).await.map_err(unreadable)?;
@@ -160,11 +162,11 @@ async fn check(
     if integrity != "ok" {
         return Ok(Err(integrity));
     }
-    let mark: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *copy).await?;
+    let mark: u32 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *copy).await?;
     let copied: Option<i64> =
         sqlx::query_scalar("SELECT max(version) FROM _sync_migrations").fetch_one(copy).await?;
     // A newer one where the database was brought up to date between the two looks.
-    if mark == open::APPLICATION_ID && copied >= Some(version) {
+    if mark == header::APPLICATION_ID && copied >= Some(version) {
         Ok(Ok(()))
     } else {
         Ok(Err("it does not bear this program's mark and version".to_owned()))

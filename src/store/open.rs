@@ -2,8 +2,8 @@
 
 use std::{
     borrow::Cow,
-    fs::{self, File, OpenOptions, Permissions},
-    io::{self, Read},
+    fs::{self, OpenOptions, Permissions},
+    io,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
     time::Duration,
@@ -18,20 +18,9 @@ use sqlx::{
 use super::{
     Settings, StoreError, ddl,
     error::{Cause, Doing},
+    header::{self, APPLICATION_ID},
     lock,
 };
-
-/// `MpqS`, the mark of this program's databases; the first migration sets it too.
-pub(super) const APPLICATION_ID: i64 = 1_299_214_675;
-
-/// How every SQLite file begins (<https://www.sqlite.org/fileformat.html>, section 1.3).
-const SQLITE: &[u8] = b"SQLite format 3\0";
-
-/// Where its header has the application id.
-const MARK: usize = 68;
-
-/// So much of the header is read: up to the end of the application id.
-const HEADER: u64 = 72;
 
 /// The bookkeeping tables' migrations, in order; a released one never changes.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -51,43 +40,71 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_mins(10);
 /// Statements kept prepared: a few dozen texts a table, since the last statement of a page holds fewer rows.
 const STATEMENT_CACHE: usize = 256;
 
-/// Opens the writer's connection.
+/// Opens the writer's connection. A file that is damaged, as far as can be told without reading all of it, stays as it is.
 pub(super) async fn open(settings: &Settings) -> Result<SqliteConnection, StoreError> {
     let path = &settings.path;
-    make_sure_it_is_ours(path)?;
+    header::make_sure_it_is_ours(path)?;
     // Two processes that make the same file at once would each run the migrations.
     let _opening = lock::lock_opening(path, settings.mode).await?;
     make_file(path, settings.mode)?;
+    make_sure_it_can_be_read(path).await?;
     let opened = connect(path).await;
     let mut connection = opened
         .map_err(|source| StoreError::Open { path: path.clone(), source: Cause::new(source) })?;
-    version(&mut connection, path).await?;
+    match bring_up_to_date(&mut connection, settings).await {
+        Ok(()) => Ok(connection),
+        Err(error) => {
+            if error.is_damage() {
+                leave(connection);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Lets go of a connection to a damaged file, for good: with a connection that is closed its log is copied into the file.
+pub(super) fn leave(connection: SqliteConnection) {
+    std::mem::forget(connection);
+}
+
+/// Reads the schema, in a way that changes no file; this tells a damaged first page, and a schema that is none.
+pub(super) async fn make_sure_it_can_be_read(path: &Path) -> Result<(), StoreError> {
+    // Where all that there is is in the file, SQLite needs no other one. Else a reader still empties no log.
+    let alone = header::stands_alone(path);
+    let looked = async {
+        let mut connection = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .immutable(alone)
+            .busy_timeout(BUSY_TIMEOUT)
+            .disable_statement_logging()
+            .connect()
+            .await?;
+        sqlx::query("SELECT count(*) FROM sqlite_schema").execute(&mut connection).await?;
+        connection.close().await
+    };
+    match looked.await.map_err(Cause::new) {
+        // Unless another process has begun to write meanwhile: what was read then means nothing.
+        Err(source) if source.is_damage() && alone == header::stands_alone(path) => {
+            Err(StoreError::Open { path: path.to_owned(), source })
+        }
+        // Whatever else keeps it from being read, it is the opening that tells it.
+        _ => Ok(()),
+    }
+}
+
+async fn bring_up_to_date(
+    connection: &mut SqliteConnection,
+    settings: &Settings,
+) -> Result<(), StoreError> {
+    let path = &settings.path;
+    version(connection, path).await?;
     set_mode(path, settings.mode).map_err(|source| StoreError::Mode {
         path: path.clone(),
         mode: settings.mode,
         source,
     })?;
-    prepare(&mut connection, path).await.doing("prepare the database")?;
-    Ok(connection)
-}
-
-/// Tells another program's file by its first bytes. SQLite is not asked: opening and closing a database may change the
-/// file and leave others beside it.
-pub(super) fn make_sure_it_is_ours(path: &Path) -> Result<(), StoreError> {
-    let mut header = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(HEADER).read_to_end(&mut header));
-    match read {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(StoreError::Read { path: path.to_owned(), source }),
-        // There is nothing in it: one that is made just now, or that somebody has put there for us.
-        Ok(0) => return Ok(()),
-        Ok(_) => {}
-    }
-    if !header.starts_with(SQLITE) {
-        return Err(StoreError::NotSqlite { path: path.to_owned() });
-    }
-    let mark = header.iter().skip(MARK).fold(0, |mark, byte| mark << 8 | i64::from(*byte));
-    if mark == APPLICATION_ID { Ok(()) } else { Err(StoreError::Foreign { path: path.to_owned() }) }
+    prepare(connection, path).await.doing("prepare the database")
 }
 
 /// Makes the file with its permissions before anything is in it: SQLite gives its `-wal` and `-shm` files the same ones.
@@ -198,7 +215,7 @@ async fn configure(connection: &mut SqliteConnection, path: &Path) -> Result<(),
 }
 
 async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), sqlx::Error> {
-    let mark: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
+    let mark: u32 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
     if mark != APPLICATION_ID {
         // Before the log is on: the mark must be in the file itself from the first on, whatever ends the process.
         let set = AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}"));

@@ -105,7 +105,7 @@ impl Store {
             plan,
             now: &now,
         };
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let mut transaction = writer.begin(doing).await?;
         let sweep = open(&mut transaction, &wanted).await.doing(doing)?;
         sqlx::query(
@@ -127,7 +127,7 @@ impl Store {
     /// Where that cannot be stored.
     pub async fn abandon_sweep(&self, sweep: SweepId) -> Result<(), StoreError> {
         let now = format_utc(self.clock.now().wall);
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         supersede(&mut writer.connection, sweep.0, &now).await.doing("give a sweep up")
     }
 }

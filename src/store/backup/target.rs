@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::BackupError;
-use crate::store::{lock::beside, open};
+use crate::store::{header, lock::beside};
 
 /// A part file of this name is there only where a process of the same number was killed: the next name is tried.
 const NAMES: u32 = 100;
@@ -85,7 +85,7 @@ fn make_sure_it_is_a_backup(database: &Path, named: &Path, path: &Path) -> Resul
         return Err(BackupError::Itself { path: named.to_owned() });
     }
     let is_filled_file = fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() > 0);
-    if is_filled_file && open::make_sure_it_is_ours(path).is_ok() {
+    if is_filled_file && header::make_sure_it_is_ours(path).is_ok() {
         Ok(())
     } else {
         Err(BackupError::Occupied { path: named.to_owned() })

@@ -37,7 +37,7 @@ impl Store {
     /// # Errors
     /// Where the file cannot be written.
     pub async fn erase(&self) -> Result<Erasure, StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         writer.recover().await?;
         erase(&mut writer.connection, &self.settings.path).await.doing(ERASE)
     }
