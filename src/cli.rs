@@ -1,6 +1,7 @@
 //! The command line; the only place that prints.
 
 mod backfill;
+mod backup;
 mod console;
 mod demo;
 mod exit_status;
@@ -74,6 +75,8 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Copy the database to a file, whole and checked, while others use it
+    Backup(backup::BackupArgs),
     /// Show a whole sync against a built-in simulator, without an account or a network
     Demo(demo::DemoArgs),
     /// List the records that could not be stored, or try them again
@@ -147,8 +150,12 @@ async fn dispatch(arguments: Arguments) -> ExitStatus {
 
 async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
     match arguments.command {
+        Some(Command::Backup(args)) => match load_without_secrets(&arguments.config) {
+            Ok(config) => backup::run(&config, &args, &stop).await,
+            Err(status) => status,
+        },
         Some(Command::Demo(args)) => demo::run(args, &stop).await,
-        Some(Command::Rejects(args)) => match load_alone(&arguments.config) {
+        Some(Command::Rejects(args)) => match load_without_secrets(&arguments.config) {
             Ok(config) => rejects::run(config, &args, &stop).await,
             Err(status) => status,
         },
@@ -181,15 +188,15 @@ async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
 /// Loads the configuration, and makes sure that there are credentials, and the key that hashes need, before anything else
 /// is touched.
 fn load(path: &std::path::Path) -> Result<Config, ExitStatus> {
-    let mut config = load_alone(path)?;
+    let mut config = load_without_secrets(path)?;
     match config.read_credentials().and_then(|_| config.read_hash_key()) {
         Ok(()) => Ok(config),
         Err(error) => Err(fail(ExitStatus::Config, &anyhow::Error::new(error))),
     }
 }
 
-/// Loads the configuration, for what asks nothing of the API.
-fn load_alone(path: &std::path::Path) -> Result<Config, ExitStatus> {
+/// The same for who asks the API nothing.
+fn load_without_secrets(path: &std::path::Path) -> Result<Config, ExitStatus> {
     config::load(path, &Environment::from_process()).map_err(|errors| {
         print_error(&errors.to_string());
         ExitStatus::Config

@@ -2,12 +2,14 @@
 //!
 //! One connection a process, behind a fair lock: SQLite has one writer at a time anyway, and readers are other programs.
 
+mod backup;
 mod columns;
 mod ddl;
 mod definition;
 mod drift;
 mod error;
 mod files;
+mod header;
 mod journal;
 mod ledger;
 mod live;
@@ -18,6 +20,7 @@ mod page;
 mod pauses;
 mod query;
 mod rejects;
+mod room;
 mod row_set;
 mod schema;
 mod scrub;
@@ -28,12 +31,16 @@ mod upsert;
 mod widths;
 mod writer;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use self::writer::Writer;
 pub use self::{
+    backup::{Backup, BackupError, backup},
     drift::{Change, SchemaChange, Told},
     error::{Cause, StoreError},
     journal::{Effort, EndpointEnd, PausedEndpoint, RunId, RunResult, Trigger},
@@ -72,6 +79,8 @@ pub struct Store {
     writer: Arc<Mutex<Writer>>,
     clock: Clock,
     settings: Arc<Settings>,
+    /// Set with the first sign of damage in the file, with what was found: from then on nothing is written to it.
+    damage: Arc<OnceLock<String>>,
 }
 
 /// A page to store, with the checkpoint that says so.
@@ -165,15 +174,38 @@ impl Store {
         let at = |error: StoreError| error.at(&settings.path);
         let connection = open::open(&settings).await.map_err(at)?;
         let mut writer = Writer::new(connection, Arc::clone(&settings));
-        pauses::rebase(&mut writer, clock.now(), clock.boot_id()).await.map_err(at)?;
+        if let Err(error) = pauses::rebase(&mut writer, clock.now(), clock.boot_id()).await {
+            if error.is_damage() {
+                open::leave(writer.connection);
+            }
+            return Err(at(error));
+        }
         writer.opened()?;
-        Ok(Self { writer: Arc::new(Mutex::new(writer)), clock, settings })
+        let writer = Arc::new(Mutex::new(writer));
+        Ok(Self { writer, clock, settings, damage: Arc::default() })
     }
 
-    /// Names the file in an error that does not name it yet, for those who read it away from the configuration.
+    /// The connection that writes, unless the file is damaged.
+    async fn writer(&self) -> Result<MutexGuard<'_, Writer>, StoreError> {
+        let writer = self.writer.lock().await;
+        self.damage().map_or(Ok(writer), Err)
+    }
+
+    /// What is wrong with the file, where something is; nothing more is written to it then.
+    pub fn damage(&self) -> Option<StoreError> {
+        let found = self.damage.get()?.clone();
+        Some(StoreError::Damaged { path: self.settings.path.clone(), found })
+    }
+
+    /// Names the file in an error that does not name it yet, for those who read it away from the configuration. Where it
+    /// tells of damage, that is the last that is done to the file.
     #[must_use]
     pub fn locate(&self, error: StoreError) -> StoreError {
-        error.at(&self.settings.path)
+        let error = error.at(&self.settings.path);
+        if let StoreError::Damaged { found, .. } = &error {
+            self.damage.get_or_init(|| found.clone());
+        }
+        error
     }
 
     /// Closes the database, once every clone but this one is gone.
@@ -181,7 +213,12 @@ impl Store {
     /// # Errors
     /// Where SQLite reports one; everything committed stays.
     pub async fn close(self) -> Result<(), StoreError> {
+        let is_damaged = self.damage.get().is_some();
         match Arc::try_unwrap(self.writer) {
+            Ok(writer) if is_damaged => {
+                open::leave(writer.into_inner().connection);
+                Ok(())
+            }
             Ok(writer) => open::close(writer.into_inner().connection).await,
             Err(_) => Ok(()),
         }
@@ -201,7 +238,7 @@ impl Store {
     /// Where it cannot be made, or the stored one has another key.
     pub async fn ensure_table(&self, endpoint: &str, paths: &Paths) -> Result<(), StoreError> {
         let now = format_utc(self.clock.now().wall);
-        columns::ensure_table(&mut *self.writer.lock().await, endpoint, paths, &now).await
+        columns::ensure_table(&mut *self.writer().await?, endpoint, paths, &now).await
     }
 
     /// Stores a page in one transaction: its rows, its rejects, the run's counts and the checkpoint, all or nothing.
@@ -209,7 +246,7 @@ impl Store {
     /// # Errors
     /// Where the page cannot be stored; then nothing of it is.
     pub async fn commit_page(&self, page: &Page<'_>) -> Result<RowCounts, StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         writer.make_sure_it_is_there()?;
         page::commit(&mut writer, page, self.clock.now().wall).await
     }

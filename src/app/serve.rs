@@ -10,7 +10,7 @@ use super::{App, AppError, logging};
 use crate::{
     clock::{BootTime, Clock},
     daemon::{self, Notices, Resumptions, Running, Tick},
-    store::Trigger,
+    store::{Store, Trigger},
     sync::{Ending, Event, FailureClass, JobSettings, Runner, Watcher, chain},
 };
 
@@ -59,7 +59,8 @@ impl App {
     /// taken up again once the limit lets it go on.
     ///
     /// # Errors
-    /// Where the schedules cannot be started, or the credentials are refused at the start.
+    /// Where the schedules cannot be started, or the credentials are refused at the start; and as soon as the database is
+    /// found to be damaged: no run mends that, and a service that fails is noticed.
     pub async fn serve(
         &self,
         paused: mpsc::UnboundedReceiver<Paused>,
@@ -75,20 +76,24 @@ impl App {
         );
         let notices = Notices::open();
         notices.ready();
-        let served = self.first_token(stop).await;
-        if served.is_ok() {
-            let daemon = Daemon {
-                runner: Arc::clone(&self.runner),
-                clock: self.clock.clone(),
-                stop: stop.clone(),
-                tracker: TaskTracker::new(),
-                running: Running::default(),
-                resumptions: self.left_paused().await,
-            };
-            daemon.run(received, paused, &notices).await;
-        } else {
-            notices.stopping();
-        }
+        let served = match self.first_token(stop).await {
+            Ok(()) => {
+                let daemon = Daemon {
+                    runner: Arc::clone(&self.runner),
+                    store: self.store.clone(),
+                    clock: self.clock.clone(),
+                    stop: stop.child_token(),
+                    tracker: TaskTracker::new(),
+                    running: Running::default(),
+                    resumptions: self.left_paused().await,
+                };
+                daemon.run(received, paused, &notices).await
+            }
+            Err(error) => {
+                notices.stopping();
+                Err(error)
+            }
+        };
         scheduler.stop().await;
         served
     }
@@ -137,6 +142,7 @@ impl App {
 /// What the loop knows and uses.
 struct Daemon {
     runner: Arc<Runner>,
+    store: Store,
     clock: Clock,
     stop: CancellationToken,
     tracker: TaskTracker,
@@ -150,10 +156,14 @@ impl Daemon {
         mut ticks: mpsc::Receiver<Tick>,
         mut paused: mpsc::UnboundedReceiver<Paused>,
         notices: &Notices,
-    ) {
+    ) -> Result<(), AppError> {
         let (finished, mut ended) = mpsc::unbounded_channel();
         let mut told = String::new();
-        loop {
+        let damage = loop {
+            if let Some(damage) = self.store.damage() {
+                self.stop.cancel();
+                break Some(damage);
+            }
             let doing = self.running.to_string();
             if told != doing {
                 notices.status(&doing);
@@ -161,7 +171,7 @@ impl Daemon {
             }
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => break,
+                () = self.stop.cancelled() => break None,
                 Some(Paused { endpoint, until }) = paused.recv() => {
                     self.resumptions.pause(&endpoint, until);
                 }
@@ -182,11 +192,12 @@ impl Daemon {
                     }
                 }
             }
-        }
+        };
         notices.stopping();
         tracing::info!(runs = self.tracker.len(), "stopping: the pages in hand are finished");
         self.tracker.close();
         self.tracker.wait().await;
+        damage.map_or(Ok(()), |damage| Err(AppError::Store(damage)))
     }
 
     /// Starts a job that is due, unless it runs still; an endpoint of it that is just taken up again is left out.

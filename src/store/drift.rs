@@ -273,7 +273,7 @@ impl Store {
         endpoint: &str,
     ) -> Result<Vec<SchemaChange>, StoreError> {
         let doing = "read which fields have changed";
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let rows = sqlx::query(
             "SELECT change, json_path, column_name, before, after FROM _sync_schema_changes WHERE endpoint = ? AND run_id = ? ORDER BY change_id",
         )

@@ -64,7 +64,7 @@ pub enum StoreError {
     },
     /// The file is no database at all; it was not touched.
     #[error(
-        "`{}` is not a SQLite database: set `database.path` to a file of its own",
+        "`{}` is not a SQLite database: set `database.path` to a file of its own, or put a backup in its place if it was this program's once",
         path.display()
     )]
     NotSqlite {
@@ -79,6 +79,28 @@ pub enum StoreError {
     Foreign {
         /// The file.
         path: PathBuf,
+    },
+    /// The file is damaged, and is left as it is from then on.
+    #[error(
+        "`{}` is damaged ({found}), and nothing more is written to it: stop what uses it, keep a copy of it with its `-wal`, and put the last backup in its place, or what `sqlite3 {} .recover` saves, or nothing: the next run makes a new one then",
+        path.display(), path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        found: String,
+    },
+    /// Beside the file lies the log of another one; neither was touched.
+    #[error(
+        "`{}` is the log of another database than `{}`, such as the one that was there before, and SQLite would apply it: move it away, and the `-shm` too, and the next run goes on",
+        log.display(), path.display()
+    )]
+    StrayLog {
+        /// The file.
+        path: PathBuf,
+        /// The log.
+        log: PathBuf,
     },
     /// A newer version of this program has written the file; it was not touched.
     #[error(
@@ -196,9 +218,33 @@ fn place(database: Option<&PathBuf>) -> String {
 }
 
 impl StoreError {
-    /// Names the file that a failed statement was for.
+    /// A statement has failed.
+    pub(super) fn failed(doing: &'static str, source: Cause) -> Self {
+        Self::Sql { database: None, doing, source }
+    }
+
+    /// Whether the file is damaged.
+    pub(super) fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Open { source, .. } | Self::Sql { source, .. } => source.is_damage(),
+            _ => false,
+        }
+    }
+
+    /// Names the file that a failed statement was for, and tells a damaged one apart.
     #[must_use]
     pub(super) fn at(mut self, path: &Path) -> Self {
+        let found = match &self {
+            Self::Open { source, .. } if source.is_damage() => Some(source.message()),
+            Self::Sql { doing, source, .. } if source.is_damage() => {
+                Some(format!("cannot {doing}: {}", source.message()))
+            }
+            _ => None,
+        };
+        if let Some(found) = found {
+            return Self::Damaged { path: path.to_owned(), found };
+        }
         if let Self::Sql { database, .. } = &mut self {
             database.get_or_insert_with(|| path.to_owned());
         }
@@ -215,6 +261,8 @@ impl StoreError {
             | Self::Lock { .. }
             | Self::Open { .. }
             | Self::Foreign { .. }
+            | Self::Damaged { .. }
+            | Self::StrayLog { .. }
             | Self::Newer { .. }
             | Self::Opening { .. }
             | Self::Absent { .. }
@@ -262,8 +310,25 @@ impl Cause {
         matches!(self.primary_code(), Some(1 | 19))
     }
 
+    /// Whether the file is damaged. What a virtual table of users' own says of itself is not meant (`SQLITE_CORRUPT_VTAB`).
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self.primary_code(), Some(11 | 26)) && self.code() != Some(267)
+    }
+
+    /// What SQLite said.
+    fn message(&self) -> String {
+        self.0
+            .as_database_error()
+            .map_or_else(|| self.0.to_string(), |error| error.message().to_owned())
+    }
+
+    /// Whether the disk is full.
+    pub(super) fn is_no_space(&self) -> bool {
+        self.code() == Some(NO_ROOM_FOR_INDEX) || self.primary_code() == Some(13)
+    }
+
     fn advice(&self) -> Option<&'static str> {
-        if self.code() == Some(NO_ROOM_FOR_INDEX) {
+        if self.is_no_space() {
             return Some(NO_SPACE);
         }
         match self.primary_code()? {
@@ -277,7 +342,6 @@ impl Cause {
             11 => {
                 Some("the file is damaged: keep a copy, and restore a backup or start a new file")
             }
-            13 => Some(NO_SPACE),
             14 => Some("the folder must exist and be writable by this user"),
             19 => Some("a unique index or a trigger that is not this program's refuses it"),
             26 => Some("the file is not a SQLite database: set `database.path` to another file"),
@@ -288,10 +352,7 @@ impl Cause {
 
 impl std::fmt::Display for Cause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0.as_database_error() {
-            Some(error) => write!(f, "{}", error.message())?,
-            None => write!(f, "{}", self.0)?,
-        }
+        f.write_str(&self.message())?;
         self.advice().map_or(Ok(()), |advice| write!(f, " ({advice})"))
     }
 }
@@ -306,6 +367,6 @@ pub(super) trait Doing<T> {
 
 impl<T> Doing<T> for Result<T, sqlx::Error> {
     fn doing(self, doing: &'static str) -> Result<T, StoreError> {
-        self.map_err(|source| StoreError::Sql { database: None, doing, source: Cause::new(source) })
+        self.map_err(|source| StoreError::failed(doing, Cause::new(source)))
     }
 }

@@ -119,7 +119,7 @@ impl Store {
     /// # Errors
     /// Where the journal cannot be written, or the database's file is no longer there.
     pub async fn begin_run(&self, job: &str, trigger: Trigger) -> Result<RunId, StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         if writer.may_open_anew() && writer.make_sure_it_is_there().is_err() {
             writer.open_anew().await?;
             pauses::rebase(&mut writer, self.clock.now(), self.clock.boot_id()).await?;
@@ -148,7 +148,7 @@ impl Store {
     /// Where the journal cannot be written, or the database's file is no longer there.
     pub async fn finish_run(&self, run: RunId, result: RunResult) -> Result<(), StoreError> {
         let now = format_utc(self.clock.now().wall);
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         writer.runs.remove(&run);
         writer.make_sure_it_is_there()?;
         sqlx::query("UPDATE _sync_runs SET finished_at = ?, result = ? WHERE run_id = ?")
@@ -166,7 +166,7 @@ impl Store {
     /// # Errors
     /// Where the journal cannot be written.
     pub async fn begin_endpoint_run(&self, run: RunId, endpoint: &str) -> Result<(), StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let now = format_utc(self.clock.now().wall);
         sqlx::query(
             "INSERT INTO _sync_endpoint_runs (run_id, endpoint, started_at) VALUES (?, ?, ?)",
@@ -187,7 +187,7 @@ impl Store {
     /// Where the journal cannot be written.
     pub async fn close_interrupted(&self, run: RunId, endpoint: &str) -> Result<(), StoreError> {
         let doing = "record that an earlier run was interrupted";
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let now = format_utc(self.clock.now().wall);
         let mut transaction = writer.begin(doing).await?;
         for sql in [
@@ -220,7 +220,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let now = format_utc(self.clock.now().wall);
         let (read, stated) = end.mismatch.unzip();
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         sqlx::query(
             "UPDATE _sync_endpoint_runs SET finished_at = ?, result = ?, message = ?, requests = requests + ?, waited_ms = waited_ms + ?, \
              total_read = ?, total_stated = ?, not_before_at = ? WHERE run_id = ? AND endpoint = ?",
@@ -248,7 +248,7 @@ impl Store {
     /// Where the journal cannot be read, or the database's file is no longer there.
     pub async fn paused_endpoints(&self) -> Result<Vec<PausedEndpoint>, StoreError> {
         let doing = "read which endpoints are paused";
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         writer.make_sure_it_is_there()?;
         let rows = sqlx::query(
             "SELECT e.endpoint, r.job FROM _sync_sweeps AS s \

@@ -90,7 +90,7 @@ impl Store {
         limit: Limit,
         longest: Duration,
     ) -> Result<Reserved, StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         writer.make_sure_it_is_there()?;
         if limit.requests == 0 {
             let reserved_at = self.clock.now().boot;
@@ -127,7 +127,7 @@ impl Store {
     /// # Errors
     /// Where the ledger cannot be read.
     pub async fn free_at(&self, group: &str, limit: Limit) -> Result<BootTime, StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let now = self.clock.now().boot;
         let admission = admission(&mut writer.connection, group, limit, now);
         Ok(match admission.await.doing("read the rate limit's ledger")? {
@@ -172,7 +172,7 @@ impl Store {
         if reservation.request_id.is_none() && pause.is_none() {
             return Ok(());
         }
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let mut transaction = writer.begin(SETTLE).await?;
         let now = self.clock.now();
         if let Some(request_id) = reservation.request_id {

@@ -40,7 +40,7 @@ impl Store {
         field: &FieldPath,
     ) -> Result<Option<DateColumn>, StoreError> {
         let field = field.as_str();
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         // A key that holds a dot is written in quotes, and found before nested ones, as in responses.
         let column = sqlx::query_scalar(
             "SELECT column_name FROM _sync_columns WHERE endpoint = ?1 AND json_path IN (?2, ?3) AND type = 'TEXT' \
@@ -87,7 +87,7 @@ impl Store {
              WHERE _rowid_ >= ? AND _deleted_at IS NULL {condition} ORDER BY _rowid_ LIMIT ?)",
             quoted(endpoint)
         );
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let told: Option<String> = sqlx::query_scalar_with(AssertSqlSafe(sql), arguments)
             .fetch_one(&mut writer.connection)
             .await

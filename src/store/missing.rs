@@ -53,7 +53,7 @@ impl Store {
     /// # Errors
     /// Where they cannot be read.
     pub async fn read_slices(&self, sweep: SweepId) -> Result<Vec<ReadSlice>, StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let rows = sqlx::query(
             "SELECT slice, lower, upper, pages, unsure FROM _sync_checkpoints WHERE sweep_id = ? ORDER BY slice",
         )
@@ -77,7 +77,7 @@ impl Store {
     /// # Errors
     /// Where they cannot be read.
     pub async fn seen(&self, sweep: SweepId) -> Result<RowSet, StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         seen::seen(&mut writer.connection, sweep.0).await.doing(JUDGE)
     }
 
@@ -86,7 +86,7 @@ impl Store {
     /// # Errors
     /// Where they cannot be read.
     pub async fn missing(&self, endpoint: &str) -> Result<RowSet, StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         noted(&mut writer.connection, endpoint).await.doing(JUDGE)
     }
 
@@ -95,7 +95,7 @@ impl Store {
     /// # Errors
     /// Where they cannot be counted.
     pub async fn count_rows(&self, endpoint: &str) -> Result<u64, StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let sql = AssertSqlSafe(format!("SELECT count(*) FROM {}", quoted(endpoint)));
         let count: i64 =
             sqlx::query_scalar(sql).fetch_one(&mut writer.connection).await.doing(JUDGE)?;
@@ -109,7 +109,7 @@ impl Store {
     /// Where it cannot be stored; then nothing of it is.
     pub async fn judge(&self, judgement: &Judgement<'_>) -> Result<u64, StoreError> {
         let now = format_utc(self.clock.now().wall);
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         writer.make_sure_it_is_there()?;
         let mut transaction = writer.begin(JUDGE).await?;
         let deleted = judge(&mut transaction, judgement, &now).await.doing(JUDGE)?;
@@ -124,7 +124,7 @@ impl Store {
     pub async fn ask_again(&self, first: SweepId, slices: &[i64]) -> Result<Sweep, StoreError> {
         let doing = "begin to ask once more";
         let now = format_utc(self.clock.now().wall);
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let mut transaction = writer.begin(doing).await?;
         let sweep = ask_again(&mut transaction, first.0, slices, &now).await.doing(doing)?;
         transaction.commit().await.doing(doing)?;
@@ -138,7 +138,7 @@ impl Store {
     /// Where that cannot be stored.
     pub async fn do_not_judge(&self, sweep: SweepId, endpoint: &str) -> Result<(), StoreError> {
         let doing = "give up to judge a sweep";
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let mut transaction = writer.begin(doing).await?;
         do_not_judge(&mut transaction, sweep.0, endpoint).await.doing(doing)?;
         transaction.commit().await.doing(doing)

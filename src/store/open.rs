@@ -2,8 +2,8 @@
 
 use std::{
     borrow::Cow,
-    fs::{self, File, OpenOptions, Permissions},
-    io::{self, Read},
+    fs::{self, OpenOptions, Permissions},
+    io,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
     time::Duration,
@@ -18,20 +18,9 @@ use sqlx::{
 use super::{
     Settings, StoreError, ddl,
     error::{Cause, Doing},
+    header::{self, APPLICATION_ID},
     lock,
 };
-
-/// `MpqS`, the mark of this program's databases; the first migration sets it too.
-const APPLICATION_ID: i64 = 1_299_214_675;
-
-/// How every SQLite file begins (<https://www.sqlite.org/fileformat.html>, section 1.3).
-const SQLITE: &[u8] = b"SQLite format 3\0";
-
-/// Where its header has the application id.
-const MARK: usize = 68;
-
-/// So much of the header is read: up to the end of the application id.
-const HEADER: u64 = 72;
 
 /// The bookkeeping tables' migrations, in order; a released one never changes.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -53,43 +42,71 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_mins(10);
 /// Statements kept prepared: a few dozen texts a table, since the last statement of a page holds fewer rows.
 const STATEMENT_CACHE: usize = 256;
 
-/// Opens the writer's connection.
+/// Opens the writer's connection. A file that is damaged, as far as can be told without reading all of it, stays as it is.
 pub(super) async fn open(settings: &Settings) -> Result<SqliteConnection, StoreError> {
     let path = &settings.path;
-    make_sure_it_is_ours(path)?;
+    header::make_sure_it_is_ours(path)?;
     // Two processes that make the same file at once would each run the migrations.
     let _opening = lock::lock_opening(path, settings.mode).await?;
     make_file(path, settings.mode)?;
+    make_sure_it_can_be_read(path).await?;
     let opened = connect(path).await;
     let mut connection = opened
         .map_err(|source| StoreError::Open { path: path.clone(), source: Cause::new(source) })?;
-    make_sure_it_is_no_newer(&mut connection, path).await?;
+    match bring_up_to_date(&mut connection, settings).await {
+        Ok(()) => Ok(connection),
+        Err(error) => {
+            if error.is_damage() {
+                leave(connection);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Lets go of a connection to a damaged file, for good: with a connection that is closed its log is copied into the file.
+pub(super) fn leave(connection: SqliteConnection) {
+    std::mem::forget(connection);
+}
+
+/// Reads the schema, in a way that changes no file; this tells a damaged first page, and a schema that is none.
+pub(super) async fn make_sure_it_can_be_read(path: &Path) -> Result<(), StoreError> {
+    // Where all that there is is in the file, SQLite needs no other one. Else a reader still empties no log.
+    let alone = header::stands_alone(path);
+    let looked = async {
+        let mut connection = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .immutable(alone)
+            .busy_timeout(BUSY_TIMEOUT)
+            .disable_statement_logging()
+            .connect()
+            .await?;
+        sqlx::query("SELECT count(*) FROM sqlite_schema").execute(&mut connection).await?;
+        connection.close().await
+    };
+    match looked.await.map_err(Cause::new) {
+        // Unless another process has begun to write meanwhile: what was read then means nothing.
+        Err(source) if source.is_damage() && alone == header::stands_alone(path) => {
+            Err(StoreError::Open { path: path.to_owned(), source })
+        }
+        // Whatever else keeps it from being read, it is the opening that tells it.
+        _ => Ok(()),
+    }
+}
+
+async fn bring_up_to_date(
+    connection: &mut SqliteConnection,
+    settings: &Settings,
+) -> Result<(), StoreError> {
+    let path = &settings.path;
+    version(connection, path).await?;
     set_mode(path, settings.mode).map_err(|source| StoreError::Mode {
         path: path.clone(),
         mode: settings.mode,
         source,
     })?;
-    prepare(&mut connection, path).await.doing("prepare the database")?;
-    Ok(connection)
-}
-
-/// Tells another program's file by its first bytes. SQLite is not asked: opening and closing a database may change the
-/// file and leave others beside it.
-fn make_sure_it_is_ours(path: &Path) -> Result<(), StoreError> {
-    let mut header = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(HEADER).read_to_end(&mut header));
-    match read {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(StoreError::Read { path: path.to_owned(), source }),
-        // There is nothing in it: one that is made just now, or that somebody has put there for us.
-        Ok(0) => return Ok(()),
-        Ok(_) => {}
-    }
-    if !header.starts_with(SQLITE) {
-        return Err(StoreError::NotSqlite { path: path.to_owned() });
-    }
-    let mark = header.iter().skip(MARK).fold(0, |mark, byte| mark << 8 | i64::from(*byte));
-    if mark == APPLICATION_ID { Ok(()) } else { Err(StoreError::Foreign { path: path.to_owned() }) }
+    prepare(connection, path).await.doing("prepare the database")
 }
 
 /// Makes the file with its permissions before anything is in it: SQLite gives its `-wal` and `-shm` files the same ones.
@@ -130,18 +147,11 @@ async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     Ok(connection)
 }
 
-/// Of which version a database is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Version {
-    Present,
-    /// The migrations bring it up to date.
-    Older,
-}
-
-async fn make_sure_it_is_no_newer(
+/// Tells the bookkeeping tables' version, and makes sure that it is none of the future; 0 where there are none yet.
+pub(super) async fn version(
     connection: &mut SqliteConnection,
     path: &Path,
-) -> Result<Version, StoreError> {
+) -> Result<i64, StoreError> {
     let doing = "read the database's version";
     // A crash in the very first opening leaves the mark, and nothing else.
     let begun: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = ?")
@@ -150,25 +160,29 @@ async fn make_sure_it_is_no_newer(
         .await
         .doing(doing)?;
     if begun == 0 {
-        return Ok(Version::Older);
+        return Ok(0);
     }
     let found: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sync_migrations")
         .fetch_one(&mut *connection)
         .await
         .doing(doing)?;
-    let known = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
+    let known = known_version();
     match found {
         Some(found) if found > known => {
             Err(StoreError::Newer { path: path.to_owned(), found, known })
         }
-        Some(found) if found == known => Ok(Version::Present),
-        _ => Ok(Version::Older),
+        found => Ok(found.unwrap_or(0)),
     }
+}
+
+/// The version that the migrations bring a database to.
+fn known_version() -> i64 {
+    MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0)
 }
 
 /// Opens a database that is there to read it, beside whoever writes to it.
 pub(super) async fn open_to_read(path: &Path) -> Result<SqliteConnection, StoreError> {
-    make_sure_it_is_ours(path)?;
+    header::make_sure_it_is_ours(path)?;
     if !path.exists() {
         return Err(StoreError::Absent { path: path.to_owned() });
     }
@@ -177,8 +191,8 @@ pub(super) async fn open_to_read(path: &Path) -> Result<SqliteConnection, StoreE
     let opened = options.connect().await;
     let mut connection = opened
         .map_err(|source| StoreError::Open { path: path.to_owned(), source: Cause::new(source) })?;
-    let version = make_sure_it_is_no_newer(&mut connection, path).await;
-    if version.map_err(|error| error.at(path))? == Version::Older {
+    let version = version(&mut connection, path).await.map_err(|error| error.at(path))?;
+    if version < known_version() {
         return Err(StoreError::Older { path: path.to_owned() });
     }
     Ok(connection)
@@ -226,7 +240,7 @@ async fn configure(connection: &mut SqliteConnection, path: &Path) -> Result<(),
 }
 
 async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), sqlx::Error> {
-    let mark: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
+    let mark: u32 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
     if mark != APPLICATION_ID {
         // Before the log is on: the mark must be in the file itself from the first on, whatever ends the process.
         let set = AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}"));

@@ -28,7 +28,7 @@ impl Store {
     /// # Errors
     /// Where the pause cannot be stored.
     pub async fn pause(&self, pause: &AskedPause<'_>) -> Result<(), StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let now = self.clock.now();
         write(&mut writer.connection, pause, now, self.clock.boot_id()).await.doing("store a pause")
     }
@@ -38,7 +38,7 @@ impl Store {
     /// # Errors
     /// Where the pauses cannot be read.
     pub async fn not_before(&self, group: &str) -> Result<Option<BootTime>, StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         not_before(&mut writer.connection, group).await.doing("read the stored pauses")
     }
 }

@@ -108,7 +108,7 @@ impl Store {
         transforms: &Transforms,
     ) -> Result<Scrubbed, StoreError> {
         let now = format_utc(self.clock.now().wall);
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let mut transaction = writer.begin(SCRUB).await?;
         let before = load(&mut transaction, endpoint).await.doing(SCRUB)?;
         let after = Applied::of(transforms);

@@ -110,7 +110,7 @@ impl Store {
             judges,
             now: &now,
         };
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let mut transaction = writer.begin(doing).await?;
         let sweep = open(&mut transaction, &wanted).await.doing(doing)?;
         sqlx::query(
@@ -133,7 +133,7 @@ impl Store {
     pub async fn abandon_sweep(&self, sweep: SweepId) -> Result<(), StoreError> {
         let now = format_utc(self.clock.now().wall);
         let doing = "give a sweep up";
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let mut transaction = writer.begin(doing).await?;
         supersede(&mut transaction, sweep.0, &now).await.doing(doing)?;
         transaction.commit().await.doing(doing)

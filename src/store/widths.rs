@@ -26,7 +26,7 @@ impl Store {
     /// Where it cannot be read.
     pub async fn learnt_width(&self, endpoint: &str) -> Result<Option<LearntWidth>, StoreError> {
         let doing = "read how wide a slice may be";
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let learnt =
             sqlx::query("SELECT fingerprint, width_ms FROM _sync_widths WHERE endpoint = ?")
                 .bind(endpoint)
@@ -51,7 +51,7 @@ impl Store {
     ) -> Result<Vec<Slice>, StoreError> {
         let doing = "extend a sweep";
         let now = format_utc(self.clock.now().wall);
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let mut transaction = writer.begin(doing).await?;
         let first: i64 = sqlx::query_scalar(
             "SELECT coalesce(max(slice) + 1, 0) FROM _sync_checkpoints WHERE sweep_id = ?",
@@ -79,7 +79,7 @@ impl Store {
     ) -> Result<Vec<Slice>, StoreError> {
         let doing = "cut the rest of a sweep anew";
         let now = format_utc(self.clock.now().wall);
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let mut transaction = writer.begin(doing).await?;
         let first: Option<i64> = sqlx::query_scalar(
             "SELECT min(slice) FROM _sync_checkpoints WHERE sweep_id = ? AND finished_at IS NULL",

@@ -4,6 +4,7 @@
 mod answers;
 mod configuration;
 mod credentials;
+mod damaged;
 mod database;
 mod origins;
 mod reach;

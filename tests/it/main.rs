@@ -1,6 +1,7 @@
 //! The program's tests from outside: a file a topic.
 
 mod architecture;
+mod backup;
 mod bad_input;
 mod budget;
 mod command_line;

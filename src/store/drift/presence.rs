@@ -91,7 +91,7 @@ impl Store {
         is_whole: bool,
     ) -> Result<(), StoreError> {
         let now = format_utc(self.clock.now().wall);
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let mut transaction = writer.begin(JUDGE).await?;
         let fields: Vec<(String, String, Option<String>)> = sqlx::query_as(
             "SELECT c.json_path, c.column_name, p.state FROM _sync_columns AS c \

@@ -77,6 +77,6 @@ impl Store {
     /// # Errors
     /// Where it cannot be read.
     pub async fn rejects(&self, endpoint: Option<&str>) -> Result<Vec<KeptReject>, StoreError> {
-        list(&mut self.writer.lock().await.connection, endpoint).await.doing(LIST)
+        list(&mut self.writer().await?.connection, endpoint).await.doing(LIST)
     }
 }

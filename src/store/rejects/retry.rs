@@ -47,7 +47,7 @@ impl Store {
     /// # Errors
     /// Where they cannot be read.
     pub async fn rejected_endpoints(&self) -> Result<Vec<String>, StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         sqlx::query_scalar("SELECT DISTINCT endpoint FROM _sync_rejects ORDER BY endpoint")
             .fetch_all(&mut writer.connection)
             .await
@@ -60,7 +60,7 @@ impl Store {
     /// Where it cannot be stored; then everything stays as it is.
     pub async fn commit_retry(&self, retry: Retry<'_>) -> Result<Retried, StoreError> {
         let now = format_utc(self.clock.now().wall);
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let mut transaction = writer.begin(RETRY).await?;
         let mut table = columns::load(&mut transaction, retry.endpoint, RETRY)
             .await?

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
-use crate::store::{Store, StoreError, error::Doing, open::BUSY_TIMEOUT};
+use crate::store::{Store, StoreError, error::Doing, open::BUSY_TIMEOUT, room};
 
 const ERASE: &str = "erase removed values from the file";
 
@@ -37,7 +37,7 @@ impl Store {
     /// # Errors
     /// Where the file cannot be written.
     pub async fn erase(&self) -> Result<Erasure, StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         writer.recover().await?;
         erase(&mut writer.connection, &self.settings.path).await.doing(ERASE)
     }
@@ -47,8 +47,9 @@ async fn erase(connection: &mut SqliteConnection, path: &Path) -> Result<Erasure
     let Some((step, since)) = due(connection).await? else { return Ok(Erasure::NotDue) };
     if step == "vacuum" {
         // Looked at beforehand: a try would fill the disk for everybody else on it, run after run.
-        let needed = needed(connection).await?;
-        if let Some(free) = free(path).filter(|free| *free < needed) {
+        // A temporary copy of the content, and one in the log.
+        let needed = room::taken(connection).await?.saturating_mul(2);
+        if let Some(free) = room::free(path).filter(|free| *free < needed) {
             return Ok(Erasure::NoRoom { needed, free });
         }
         // Zeroing what is deleted (`PRAGMA secure_delete`) is not enough: a page that was split keeps copies of what has
@@ -66,22 +67,6 @@ async fn erase(connection: &mut SqliteConnection, path: &Path) -> Result<Erasure
     }
     is_done(connection, &since).await?;
     Ok(Erasure::Done)
-}
-
-/// How many bytes it takes to write the file anew: a temporary copy of its content, and one in the log.
-async fn needed(connection: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
-    let content: i64 = sqlx::query_scalar(
-        "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(u64::try_from(content).unwrap_or(0).saturating_mul(2))
-}
-
-/// How many bytes are free on the file's disk, where that can be told.
-fn free(path: &Path) -> Option<u64> {
-    let disk = rustix::fs::statvfs(path).ok()?;
-    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// The step that is due, and since when.

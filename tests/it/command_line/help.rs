@@ -17,6 +17,7 @@ fn help_says_what_there_is_and_what_the_exit_status_means() {
     Usage: mapiq-sync [OPTIONS] [COMMAND]
 
     Commands:
+      backup    Copy the database to a file, whole and checked, while others use it
       demo      Show a whole sync against a built-in simulator, without an account
                 or a network
       rejects   List the records that could not be stored, or try them again
@@ -81,7 +82,8 @@ fn help_says_what_there_is_and_what_the_exit_status_means() {
 #[test]
 fn help_fits_a_plain_terminal() {
     let sandbox = Sandbox::new();
-    for arguments in [&["--help"][..], &["-h"], &["demo", "--help"], &["simulate", "--help"]] {
+    let commands = [&["backup", "--help"], &["demo", "--help"], &["simulate", "--help"]];
+    for arguments in [&["--help"][..], &["-h"]].into_iter().chain(commands.iter().map(|c| &c[..])) {
         let help = sandbox.run(arguments).expect_status(0);
         assert_eq!(too_wide(&help.stdout), [""; 0], "{arguments:?}");
     }

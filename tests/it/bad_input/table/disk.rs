@@ -238,3 +238,31 @@ fn a_disk_without_room_to_write_the_file_anew_holds_nothing_up_but_the_erasure()
     super::run(&world.sandbox, &["--run-now"]).expect_status(0);
     assert_eq!(world.sandbox.count("SELECT count(*) FROM _sync_erasure"), 0);
 }
+
+/// Makes a backup there, and says what there is then; the earlier one must be as it was.
+const BACKUP_ON_SMALL_DISK: &str = r#"
+mkdir -p disk && mount -t tmpfs -o size=$SIZE tmpfs disk || exit 99
+cp backup.db disk
+status=0; "$@" || status=$?
+cmp backup.db disk/backup.db || exit 98
+ls disk
+exit $status"#;
+
+#[test]
+fn a_disk_without_room_for_a_backup_is_told_and_keeps_the_earlier_one() {
+    let Some(namespace) = namespace_for("a disk without room for a backup") else { return };
+    let world = World::new(|_, _| None);
+    world.mended.mend();
+    super::run(&world.sandbox, &["--run-now"]).expect_status(0);
+    world.sandbox.run(&["backup", "backup.db"]).expect_status(0);
+    let open = rusqlite::Connection::open(world.sandbox.database()).expect("it can be opened");
+    let large = "CREATE TABLE of_users AS SELECT randomblob(700000)";
+    open.execute_batch(large).expect("the database can be written");
+    drop(open);
+    let arguments = ["backup", "disk/backup.db"];
+    let mut command = with_mounts(&world, namespace, &arguments, BACKUP_ON_SMALL_DISK);
+    let finished = Finished::from(command.output().expect("sh starts")).expect_status(74);
+    assert_eq!(finished.stdout, "backup.db\n");
+    finished
+        .expect_stderr("error: no space left for the backup on the disk of `disk/backup.db`: it takes 1 MB, and 0 MB are free");
+}
