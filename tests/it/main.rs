@@ -18,6 +18,7 @@ mod progress;
 mod rejects;
 mod resume;
 mod schemas;
+mod secrets;
 mod signals;
 mod simulator;
 mod stored;
