@@ -4,6 +4,7 @@
 
 mod backup;
 mod columns;
+mod coverage;
 mod ddl;
 mod definition;
 mod drift;
@@ -41,6 +42,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use self::writer::Writer;
 pub use self::{
     backup::{Backup, BackupError, backup},
+    coverage::Coverage,
     drift::{Change, SchemaChange, Told},
     error::{Cause, StoreError},
     journal::{Effort, EndpointEnd, PausedEndpoint, RunId, RunResult, Trigger},
@@ -54,7 +56,7 @@ pub use self::{
     row_set::RowSet,
     scrub::{Scrubbed, erase::Erasure},
     seen::Reading,
-    sweeps::{Bounds, Dates, Origin, Slice, Sweep, SweepId},
+    sweeps::{Bounds, Dates, Origin, Plan, Slice, Sweep, SweepId},
     widths::LearntWidth,
 };
 use crate::{
@@ -98,6 +100,8 @@ pub struct Page<'p> {
     pub reading: Reading,
     /// Whether not all rows that the page stands for are known.
     pub unsure: bool,
+    /// Whether the listing that it ends has stated another number of records than it has returned.
+    pub mismatch: bool,
     /// What the records' path ids mean.
     pub paths: &'p Paths,
     /// The records, in the order sent.

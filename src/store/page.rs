@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
 use super::{
-    Checkpoint, Page, Reading, RowCounts, StoreError, columns, drift,
+    Checkpoint, Page, Reading, RowCounts, StoreError, columns, coverage, drift,
     error::Doing,
-    rejects,
+    missing, rejects,
     row_set::RowSet,
     seen, upsert, widths,
     writer::{self, Writer},
@@ -48,19 +48,23 @@ pub(super) async fn commit(
         drift::record_page(&mut transaction, &met, &before, &table, now).await.doing(COMMIT)?;
     }
     let stamp = upsert::Stamp { now: now.into(), run: page.run };
-    let mut remembered = (page.reading != Reading::Unjudged).then(RowSet::default);
+    let mut returned = (page.reading != Reading::Unjudged).then(RowSet::default);
     let rows = upsert::upsert(
         &mut transaction,
         &table,
         page.paths,
         page.records,
         &stamp,
-        remembered.as_mut(),
+        returned.as_mut(),
     )
     .await
     .doing(COMMIT)?;
-    if let Some(rows) = remembered {
-        seen::remember(&mut transaction, page, &rows).await.doing(COMMIT)?;
+    if let Some(rows) = returned {
+        if page.reading == Reading::Changes {
+            missing::are_there(&mut transaction, page.endpoint, &rows).await.doing(COMMIT)?;
+        } else {
+            seen::remember(&mut transaction, page, &rows).await.doing(COMMIT)?;
+        }
     }
     rejects::put_aside(&mut transaction, page, now).await.doing(COMMIT)?;
     count(&mut transaction, page, &rows).await.doing(COMMIT)?;
@@ -122,6 +126,9 @@ async fn checkpoint(
     if finished_at.is_none() {
         return Ok(false);
     }
+    if page.mismatch {
+        coverage::cannot_tell(connection, page.sweep).await?;
+    }
     let completed = sqlx::query(
         "UPDATE _sync_sweeps SET finished_at = ?1, result = 'complete' WHERE sweep_id = ?2 \
          AND NOT EXISTS (SELECT 1 FROM _sync_checkpoints WHERE sweep_id = ?2 AND finished_at IS NULL)",
@@ -133,6 +140,7 @@ async fn checkpoint(
     let is_complete = completed.rows_affected() > 0;
     if is_complete {
         drift::is_read_whole(connection, page.endpoint).await?;
+        coverage::note(connection, page.sweep).await?;
     }
     widths::learn(connection, page.sweep, now).await?;
     Ok(is_complete)

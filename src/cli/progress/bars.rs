@@ -48,12 +48,14 @@ pub(super) fn is_worth_a_line(event: &Event<'_>) -> bool {
     match event {
         Event::Resumed { .. }
         | Event::StartsOver { .. }
+        | Event::AsksForEverything { .. }
         | Event::Scrubbed { .. }
         | Event::Narrowed { .. }
         | Event::AsksOnceMore { .. }
         | Event::Waiting { reason: Wait::Retry(_), .. } => true,
         Event::Refused { .. } => lines::is_unusual_refusal(event),
-        Event::PageStored { .. }
+        Event::AsksForChanges { .. }
+        | Event::PageStored { .. }
         | Event::Waiting { reason: Wait::Limit | Wait::Pause, .. }
         | Event::Finished(_) => false,
     }
@@ -94,6 +96,8 @@ impl Bars {
             }
             Event::Resumed { .. }
             | Event::StartsOver { .. }
+            | Event::AsksForChanges { .. }
+            | Event::AsksForEverything { .. }
             | Event::Scrubbed { .. }
             | Event::Narrowed { .. }
             | Event::AsksOnceMore { .. }

@@ -187,10 +187,11 @@ impl Sweeper<'_> {
         place: &Place,
         raw: &[&RawValue],
         checkpoint: Checkpoint<'_>,
-        mut unsure: bool,
+        mismatch: bool,
     ) -> Result<RowCounts, Halt> {
         let mut records = Vec::with_capacity(raw.len());
         let mut rejects = Vec::new();
+        let mut unsure = mismatch;
         for record in raw {
             match self.flattener.flatten(record) {
                 Ok(record) => records.push(record),
@@ -212,6 +213,7 @@ impl Sweeper<'_> {
             slice: place.slice,
             reading: place.reading,
             unsure,
+            mismatch,
             paths: self.flattener.paths(),
             records: &records,
             rejects: &rejects,
