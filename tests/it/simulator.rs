@@ -16,8 +16,8 @@ use serde_json::Value;
 use crate::support::{PATIENCE, Running, Sandbox, wait_until};
 
 /// A simulator that runs until the test ends.
-struct Simulator {
-    address: String,
+pub(crate) struct Simulator {
+    pub(crate) address: String,
     process: Running,
 }
 
@@ -31,7 +31,7 @@ struct Received {
 }
 
 impl Simulator {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let sandbox = Sandbox::new();
         let process = sandbox.start(&[&["simulate", "--limit", "0"], arguments].concat());
         wait_until("it listens", || process.stdout().contains("MAPIQ_CLIENT_SECRET"));
@@ -63,7 +63,7 @@ impl Simulator {
         self.ask("GET", path, &format!("authorization: Bearer {token}\r\n"), "")
     }
 
-    fn post(&self, path: &str, body: &Value) -> Value {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
         let received = self.ask("POST", path, "", &body.to_string());
         assert_eq!(received.status, 200, "{}", received.text());
         received.json()

@@ -2,7 +2,9 @@
 
 mod bounds;
 mod everything;
+mod histories;
 mod missing;
+mod simulator;
 mod windows;
 
 use std::{
@@ -10,7 +12,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::support::{Answer, Api, Asked, Sandbox};
 
@@ -104,11 +106,18 @@ fn asked(api: &Api) -> usize {
     api.asked_for("/users").len()
 }
 
-/// What a sweep that follows on the given one asks for: its start, less an hour.
-fn bound_after(sandbox: &Sandbox, sweep: i64) -> String {
-    let sql = format!("SELECT started_at FROM _sync_sweeps WHERE sweep_id = {sweep}");
-    let started = utc(&sandbox.lines(&sql)[0]);
-    (started - TimeDelta::hours(1)).format("%Y-%m-%dT%H:%M:%SZ").to_string()
+/// What the last sweep has asked for, as it is sent: since the given one was begun, less an hour. To the millisecond, since
+/// several of them are begun within a second.
+#[track_caller]
+fn follows_on(sandbox: &Sandbox, sweep: i64) -> String {
+    let sql = format!(
+        "SELECT l.since = strftime('%Y-%m-%dT%H:%M:%fZ', s.started_at, '-1 hour'), strftime('%Y-%m-%dT%H:%M:%SZ', l.since) \
+         FROM _sync_sweeps AS l, _sync_sweeps AS s WHERE s.sweep_id = {sweep} ORDER BY l.sweep_id DESC LIMIT 1"
+    );
+    let line = &sandbox.lines(&sql)[0];
+    let (follows, since) = line.split_once('|').expect("there are two columns");
+    assert_eq!(follows, "1", "the last sweep does not follow on sweep {sweep}");
+    since.to_owned()
 }
 
 /// What is stored: `id|v`, with a mark where it is deleted.
@@ -121,4 +130,11 @@ fn run(sandbox: &Sandbox, api: &Api) -> Vec<String> {
     let before = asked(api);
     sandbox.run(&["--run-now"]).expect_status(0);
     asked_since(api, before)
+}
+
+/// Makes the next sweep a full one.
+fn full_is_due(sandbox: &Sandbox) {
+    sandbox.execute(
+        "UPDATE _sync_coverage SET full_at = strftime('%Y-%m-%dT%H:%M:%fZ', full_at, '-8 days')",
+    );
 }

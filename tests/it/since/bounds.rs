@@ -7,7 +7,7 @@ use std::sync::{
 
 use rustix::process::Signal;
 
-use super::{api, asked, asked_since, bound_after, listing, lock, page, put, run, stored, users};
+use super::{api, asked, asked_since, follows_on, listing, lock, page, put, run, stored, users};
 use crate::{
     listing::Gate,
     support::{Answer, Api, Sandbox, wait_until},
@@ -23,7 +23,7 @@ fn what_has_changed_arrives_by_the_start_of_the_last_sweep_less_the_lookback() {
     put(&listed, 2, "b");
     put(&listed, 6, "a");
     let said = sandbox.run(&["--run-now"]).expect_status(0);
-    let bound = bound_after(&sandbox, 1);
+    let bound = follows_on(&sandbox, 1);
     assert_eq!(asked_since(&api, 3), [&*bound], "two changes are a page");
     assert_eq!(stored(&sandbox), ["1|a", "2|b", "3|a", "4|a", "5|a", "6|a"]);
     let since = sandbox.lines("SELECT since FROM _sync_sweeps ORDER BY sweep_id");
@@ -34,7 +34,8 @@ fn what_has_changed_arrives_by_the_start_of_the_last_sweep_less_the_lookback() {
     let counts = "SELECT rows_new, rows_changed, rows_unchanged, rows_deleted FROM _sync_endpoint_runs WHERE run_id = 2";
     assert_eq!(sandbox.lines(counts), ["1|1|0|0"]);
 
-    assert_eq!(run(&sandbox, &api), [bound_after(&sandbox, 2)]);
+    let asked = run(&sandbox, &api);
+    assert_eq!(asked, [follows_on(&sandbox, 2)]);
 }
 
 #[test]
@@ -66,12 +67,13 @@ fn a_sweep_that_was_killed_goes_on_with_its_bound_and_counts_from_its_own_start(
     );
 
     sandbox.run(&["--run-now"]).expect_status(0).expect_stderr("users  goes on after 1 page");
-    let bound = bound_after(&sandbox, 1);
+    let bound = follows_on(&sandbox, 1);
     assert_eq!(asked_since(&api, 2), [&*bound, &*bound, &*bound]);
     assert_eq!(sandbox.count("SELECT count(*) FROM users"), 7);
     assert_eq!(sandbox.count("SELECT count(*) FROM _sync_sweeps"), 2);
 
-    assert_eq!(run(&sandbox, &api)[0], bound_after(&sandbox, 2));
+    let asked = run(&sandbox, &api);
+    assert_eq!(asked[0], follows_on(&sandbox, 2));
 }
 
 #[test]
@@ -95,8 +97,8 @@ fn a_run_that_fails_does_not_move_the_bound() {
         sandbox.run(&["--run-now"]).expect_status(1);
     }
     broken.store(false, Ordering::SeqCst);
-    let bound = bound_after(&sandbox, 1);
-    assert_eq!(run(&sandbox, &api), [bound]);
+    let asked = run(&sandbox, &api);
+    assert_eq!(asked, [follows_on(&sandbox, 1)]);
     assert_eq!(stored(&sandbox), ["1|b", "2|a", "3|a"]);
 }
 
@@ -119,7 +121,8 @@ fn a_listing_that_returns_less_than_it_states_does_not_move_the_bound() {
     short.store(true, Ordering::SeqCst);
     sandbox.run(&["--run-now"]).expect_status(65).expect_stderr("the API stated 1 record");
     short.store(false, Ordering::SeqCst);
-    assert_eq!(run(&sandbox, &api), [bound_after(&sandbox, 1)]);
+    let asked = run(&sandbox, &api);
+    assert_eq!(asked, [follows_on(&sandbox, 1)]);
     assert_eq!(stored(&sandbox), ["1|b", "2|a", "3|a"]);
 }
 
@@ -133,7 +136,8 @@ fn a_record_that_cannot_be_stored_moves_it_all_the_same() {
     sandbox.run(&["--run-now"]).expect_status(65);
     assert_eq!(sandbox.count("SELECT count(*) FROM _sync_rejects"), 1, "it is kept there");
     lock(&listed).remove(&2);
-    assert_eq!(run(&sandbox, &api), [bound_after(&sandbox, 2)]);
+    let asked = run(&sandbox, &api);
+    assert_eq!(asked, [follows_on(&sandbox, 2)]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! When everything is asked for, although changes might do.
 
-use super::{api, listing, lock, put, run, stored, users};
+use super::{LONG_AGO, api, listing, lock, put, run, stored, users, utc};
 use crate::support::{Sandbox, wait_until};
 
 /// As if the last complete sweep, and the last full one, had been begun so much earlier.
@@ -99,14 +99,13 @@ fn settings_that_were_other_ones_for_a_while_leave_nothing_to_build_on() {
     let api = api(&listed);
     let mut sandbox = users(&api, "");
     run(&sandbox, &api);
-    // Not asked for changes at all, and with a field left out.
+    // Not asked for changes at all, and another list.
     let whole = std::fs::read_to_string(sandbox.path().join("config.toml")).expect("it is there");
     sandbox.write("config.toml", &whole.replace("since = { param = \"updatedAfter\" }\n", ""));
-    sandbox.set("MAPIQ_SYNC__ENDPOINT__USERS__EXCLUDE", "['v']");
+    sandbox.set("MAPIQ_SYNC__ENDPOINT__USERS__PARAMS", "{ kind = 'b' }");
     assert_eq!(run(&sandbox, &api), [""]);
-    assert_eq!(sandbox.count("SELECT count(*) FROM _sync_coverage"), 0);
     sandbox.write("config.toml", &whole);
-    sandbox.unset("MAPIQ_SYNC__ENDPOINT__USERS__EXCLUDE");
+    sandbox.unset("MAPIQ_SYNC__ENDPOINT__USERS__PARAMS");
     assert_eq!(run(&sandbox, &api), [""]);
     assert_eq!(stored(&sandbox), ["1|a", "2|a"]);
 }
@@ -157,4 +156,39 @@ fn the_daemon_logs_what_was_asked_for_changes_only() {
     });
     let first = daemon.stderr().lines().find(|line| line.contains("run done")).map(str::to_owned);
     assert!(first.is_some_and(|line| !line.contains("changes_only")), "the first is a full one");
+}
+
+#[test]
+fn what_other_settings_have_removed_in_between_is_asked_for_again() {
+    let listed = listing(1..=2);
+    let api = api(&listed);
+    let mut sandbox = users(&api, "");
+    run(&sandbox, &api);
+    put(&listed, 3, r"\ud800");
+    sandbox.run(&["--run-now"]).expect_status(65);
+    lock(&listed).remove(&3);
+    // This asks the API for nothing, but it carries out what is excluded.
+    sandbox.set("MAPIQ_SYNC__ENDPOINT__USERS__EXCLUDE", "['v']");
+    sandbox.run(&["rejects", "--retry"]).expect_status(0);
+    assert_eq!(sandbox.lines("SELECT * FROM pragma_table_info('users') WHERE name = 'v'"), [""; 0]);
+    sandbox.unset("MAPIQ_SYNC__ENDPOINT__USERS__EXCLUDE");
+    assert_eq!(run(&sandbox, &api)[0], "");
+    assert_eq!(sandbox.lines("SELECT id, v FROM users WHERE id < 3"), ["1|a", "2|a"]);
+}
+
+#[test]
+fn changes_without_a_rejected_record_do_not_outdate_it() {
+    let listed = listing(1..=2);
+    let api = api(&listed);
+    let mut sandbox = users(&api, "");
+    run(&sandbox, &api);
+    put(&listed, 2, r#"\ud800","w":"new"#);
+    sandbox.run(&["--run-now"]).expect_status(65);
+    // It is no longer among the changes.
+    lock(&listed).entry(2).and_modify(|item| item.updated = Some(utc(LONG_AGO)));
+    assert_eq!(run(&sandbox, &api).len(), 1);
+
+    sandbox.set("MAPIQ_SYNC__ENDPOINT__USERS__EXCLUDE", "['v']");
+    sandbox.run(&["rejects", "--retry"]).expect_status(0);
+    assert_eq!(sandbox.lines("SELECT w FROM users WHERE id = 2"), ["new"]);
 }

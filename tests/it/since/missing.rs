@@ -1,14 +1,7 @@
 //! Rows that are missing: only what is not among everything is, and a change is a sign of life.
 
-use super::{api, asked, listing, lock, put, run, stored, users};
+use super::{api, asked, full_is_due, listing, lock, put, run, stored, users};
 use crate::support::Sandbox;
-
-/// Makes the next sweep a full one.
-fn full_is_due(sandbox: &Sandbox) {
-    sandbox.execute(
-        "UPDATE _sync_coverage SET full_at = strftime('%Y-%m-%dT%H:%M:%fZ', full_at, '-8 days')",
-    );
-}
 
 #[test]
 fn a_row_that_is_gone_is_marked_by_a_full_sweep_only_and_revived_by_a_change() {
