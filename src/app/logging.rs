@@ -42,6 +42,12 @@ pub(super) fn event(event: &Event<'_>) {
                 "asks once more for missing rows"
             );
         }
+        Event::ReadsAgain { endpoint, .. } => {
+            tracing::debug!(
+                endpoint.name = endpoint,
+                "the listing moved while it was read: reads it once more"
+            );
+        }
         Event::PageStored { endpoint, page, records, .. } => {
             tracing::debug!(endpoint.name = endpoint, page, records, "page stored");
         }
@@ -121,6 +127,13 @@ fn finished(report: &EndpointReport) {
             stated,
             new = rows.new,
             "the API stated another total than it returned"
+        );
+    }
+    if report.moved > 0 {
+        tracing::warn!(
+            endpoint.name = name,
+            listings = report.moved,
+            "the listing moved each time that it was read: rows may have been passed over, and nothing was marked as deleted by it"
         );
     }
 }

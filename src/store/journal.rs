@@ -75,6 +75,8 @@ pub struct EndpointEnd<'a> {
     pub effort: Effort,
     /// How many records were read and how many the API stated, where the two differ.
     pub mismatch: Option<(u64, u64)>,
+    /// How many listings moved each time that they were read.
+    pub moved: u64,
 }
 
 /// An endpoint that a limit has left unfinished.
@@ -223,7 +225,7 @@ impl Store {
         let mut writer = self.writer().await?;
         sqlx::query(
             "UPDATE _sync_endpoint_runs SET finished_at = ?, result = ?, message = ?, requests = requests + ?, waited_ms = waited_ms + ?, \
-             total_read = ?, total_stated = ?, not_before_at = ? WHERE run_id = ? AND endpoint = ?",
+             total_read = ?, total_stated = ?, listings_moved = ?, not_before_at = ? WHERE run_id = ? AND endpoint = ?",
         )
         .bind(now)
         .bind(end.result.as_str())
@@ -232,6 +234,7 @@ impl Store {
         .bind(end.effort.waited_ms())
         .bind(read.and_then(|read| i64::try_from(read).ok()))
         .bind(stated.and_then(|stated| i64::try_from(stated).ok()))
+        .bind(i64::try_from(end.moved).unwrap_or(i64::MAX))
         .bind(end.not_before.map(format_utc))
         .bind(run.0)
         .bind(endpoint)

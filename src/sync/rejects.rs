@@ -50,6 +50,7 @@ pub async fn retry_rejects(
             effort: Effort::default(),
             elapsed: std::time::Duration::ZERO,
             mismatch: None,
+            moved: 0,
             deleted: 0,
             waiting: None,
             schema_changes: Vec::new(),

@@ -55,6 +55,13 @@ pub enum Event<'a> {
         /// How many pages that takes.
         pages: u64,
     },
+    /// A listing has moved while it was read, so that rows may have been passed over: it is read once more.
+    ReadsAgain {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// The slice's number, from 1, and how many there are; `None`: there is no window.
+        slice: Option<(u64, u64)>,
+    },
     /// A page is stored.
     PageStored {
         /// The endpoint.
@@ -105,6 +112,7 @@ impl Event<'_> {
             | Self::Scrubbed { endpoint, .. }
             | Self::Narrowed { endpoint, .. }
             | Self::AsksOnceMore { endpoint, .. }
+            | Self::ReadsAgain { endpoint, .. }
             | Self::PageStored { endpoint, .. }
             | Self::Waiting { endpoint, .. }
             | Self::Refused { endpoint, .. } => endpoint,
@@ -169,6 +177,8 @@ pub struct EndpointReport {
     pub elapsed: Duration,
     /// How many records were read and how many the API stated, where the two differ.
     pub mismatch: Option<(u64, u64)>,
+    /// How many listings moved each time that they were read, in a way that may have cost rows.
+    pub moved: u64,
     /// How the shape of the records has changed.
     pub schema_changes: Vec<SchemaChange>,
 }

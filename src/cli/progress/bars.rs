@@ -51,6 +51,7 @@ pub(super) fn is_worth_a_line(event: &Event<'_>) -> bool {
         | Event::Scrubbed { .. }
         | Event::Narrowed { .. }
         | Event::AsksOnceMore { .. }
+        | Event::ReadsAgain { .. }
         | Event::Waiting { reason: Wait::Retry(_), .. } => true,
         Event::Refused { .. } => lines::is_unusual_refusal(event),
         Event::PageStored { .. }
@@ -97,6 +98,7 @@ impl Bars {
             | Event::Scrubbed { .. }
             | Event::Narrowed { .. }
             | Event::AsksOnceMore { .. }
+            | Event::ReadsAgain { .. }
             | Event::Refused { .. } => {}
         }
     }

@@ -60,6 +60,13 @@ fn line(event: &Event<'_>, width: usize) -> Option<String> {
             let (rows, were) = (counted(*rows, "row"), if *rows == 1 { "was" } else { "were" });
             (endpoint, format!("{rows} {were} not returned: asks once more, to make sure"))
         }
+        Event::ReadsAgain { endpoint, slice } => {
+            let listing = slice.map_or_else(
+                || "the listing".to_owned(),
+                |(slice, slices)| format!("slice {slice} of {slices}"),
+            );
+            (endpoint, format!("{listing} moved while it was read: reads it once more"))
+        }
         Event::PageStored { endpoint, slice, page, records, read: (read, total), rows } => {
             let read = match total {
                 Some(total) => format!("{} of {}", thousands(*read), counted(*total, "record")),
