@@ -1,6 +1,7 @@
 //! The simulator through its own binary and raw sockets: its answers are those that its definition promises, what it is
 //! told to let go wrong goes wrong, and its time passes when it is told to.
 
+mod churn;
 mod definition;
 mod faults;
 mod time;
