@@ -195,8 +195,10 @@ impl Store {
         for sql in [
             "UPDATE _sync_endpoint_runs SET finished_at = ?1, result = 'paused', message = 'interrupted: its process ended' \
              WHERE endpoint = ?2 AND run_id <> ?3 AND finished_at IS NULL",
+            // One without any endpoint's run, too: that could not be recorded, or its process was gone before. Where it goes
+            // on in another process, that records its end all the same.
             "UPDATE _sync_runs SET finished_at = ?1, result = 'paused' WHERE run_id <> ?3 AND finished_at IS NULL \
-             AND EXISTS (SELECT 1 FROM _sync_endpoint_runs AS e WHERE e.run_id = _sync_runs.run_id AND e.endpoint = ?2) \
+             AND coalesce((SELECT max(e.endpoint = ?2) FROM _sync_endpoint_runs AS e WHERE e.run_id = _sync_runs.run_id), 1) \
              AND NOT EXISTS (SELECT 1 FROM _sync_endpoint_runs AS e WHERE e.run_id = _sync_runs.run_id AND e.finished_at IS NULL)",
         ] {
             sqlx::query(sql)
