@@ -10,6 +10,7 @@ mod drift;
 mod error;
 mod files;
 mod header;
+mod holders;
 mod journal;
 mod ledger;
 mod live;
@@ -43,6 +44,7 @@ pub use self::{
     backup::{Backup, BackupError, backup},
     drift::{Change, SchemaChange, Told},
     error::{Cause, StoreError},
+    holders::Holder,
     journal::{Effort, EndpointEnd, PausedEndpoint, RunId, RunResult, Trigger},
     ledger::{Asker, Reservation, Reserved, Settlement, TOKEN_GROUP},
     live::{DateColumn, DatedFrom},

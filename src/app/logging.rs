@@ -14,6 +14,12 @@ use crate::{
 /// Logs what a person would want to know of a run afterwards, but for the line that [`run`] writes at its end.
 pub(super) fn event(event: &Event<'_>) {
     match event {
+        Event::Queued { endpoint, ahead } => {
+            tracing::info!(
+                endpoint.name = endpoint,
+                "waits for job {ahead}, which is at work on it"
+            );
+        }
         Event::Resumed { endpoint, pages } => {
             tracing::debug!(
                 endpoint.name = endpoint,

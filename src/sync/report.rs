@@ -8,12 +8,19 @@ use super::{Width, error::EndpointError, runner::chain};
 use crate::{
     api::classify::Problem,
     clock::{BootTime, Now},
-    store::{Effort, RowCounts, RunId, RunResult, SchemaChange, Scrubbed, StoreError},
+    store::{Effort, Holder, RowCounts, RunId, RunResult, SchemaChange, Scrubbed, StoreError},
 };
 
 /// What happens in a run, for those who watch it.
 #[derive(Debug)]
 pub enum Event<'a> {
+    /// An endpoint waits until another run of this process is done with it.
+    Queued {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// The job whose run that is.
+        ahead: &'a str,
+    },
     /// An endpoint goes on where an earlier run has stopped.
     Resumed {
         /// The endpoint.
@@ -107,7 +114,8 @@ impl Event<'_> {
     /// The endpoint that it happens to.
     pub fn endpoint(&self) -> &str {
         match self {
-            Self::Resumed { endpoint, .. }
+            Self::Queued { endpoint, .. }
+            | Self::Resumed { endpoint, .. }
             | Self::StartsOver { endpoint, .. }
             | Self::Scrubbed { endpoint, .. }
             | Self::Narrowed { endpoint, .. }
@@ -226,8 +234,8 @@ pub enum Pause {
         problem: Problem,
     },
     /// Another process is at work on the endpoint.
-    #[error("another process is syncing this endpoint")]
-    Locked,
+    #[error("another process is syncing this endpoint{}", .0.as_ref().map_or_else(String::new, |holder| format!(": {holder}")))]
+    Locked(Option<Box<Holder>>),
     /// The program was asked to stop.
     #[error("stopped by a signal; the next run goes on")]
     Stopped,
@@ -238,7 +246,7 @@ impl Pause {
     pub fn not_before(&self) -> Option<NotBefore> {
         match self {
             Self::Wait(until) | Self::Refused { until, .. } => Some(*until),
-            Self::Locked | Self::Stopped => None,
+            Self::Locked(_) | Self::Stopped => None,
         }
     }
 }

@@ -7,6 +7,7 @@ mod budget;
 mod command_line;
 mod daemon;
 mod groups;
+mod holders;
 mod listing;
 mod machine;
 mod missing;

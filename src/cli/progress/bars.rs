@@ -46,7 +46,8 @@ enum Doing {
 /// Whether an event is to be read afterwards too.
 pub(super) fn is_worth_a_line(event: &Event<'_>) -> bool {
     match event {
-        Event::Resumed { .. }
+        Event::Queued { .. }
+        | Event::Resumed { .. }
         | Event::StartsOver { .. }
         | Event::Scrubbed { .. }
         | Event::Narrowed { .. }
@@ -93,7 +94,8 @@ impl Bars {
                 does(Doing::Ended(report.ending.result().as_str()));
                 bar.abandon();
             }
-            Event::Resumed { .. }
+            Event::Queued { .. }
+            | Event::Resumed { .. }
             | Event::StartsOver { .. }
             | Event::Scrubbed { .. }
             | Event::Narrowed { .. }

@@ -45,6 +45,9 @@ impl Lines {
 
 fn line(event: &Event<'_>, width: usize) -> Option<String> {
     let (endpoint, text): (&str, String) = match event {
+        Event::Queued { endpoint, ahead } => {
+            (endpoint, format!("waits for job {ahead}, which is at work on it"))
+        }
         Event::Resumed { endpoint, pages } => {
             let stored = if *pages == 1 { "is stored" } else { "are stored" };
             (endpoint, format!("goes on after {} that {stored} already", counted(*pages, "page")))
