@@ -12,6 +12,7 @@ mod listing;
 mod machine;
 mod missing;
 mod mounts;
+mod moving;
 mod paging;
 mod pauses;
 mod privacy;
