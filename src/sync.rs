@@ -2,6 +2,7 @@
 
 mod attempt;
 mod error;
+mod hold;
 mod missing;
 mod paused;
 mod plan;

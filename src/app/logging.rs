@@ -14,6 +14,12 @@ use crate::{
 /// Logs what a person would want to know of a run afterwards, but for the line that [`run`] writes at its end.
 pub(super) fn event(event: &Event<'_>) {
     match event {
+        Event::Queued { endpoint, ahead } => {
+            tracing::info!(
+                endpoint.name = endpoint,
+                "waits for job {ahead}, which is at work on it"
+            );
+        }
         Event::Resumed { endpoint, pages } => {
             tracing::debug!(
                 endpoint.name = endpoint,
@@ -50,6 +56,12 @@ pub(super) fn event(event: &Event<'_>) {
                 rows,
                 pages,
                 "asks once more for missing rows"
+            );
+        }
+        Event::ReadsAgain { endpoint, .. } => {
+            tracing::debug!(
+                endpoint.name = endpoint,
+                "the listing moved while it was read: reads it once more"
             );
         }
         Event::PageStored { endpoint, page, records, .. } => {
@@ -131,6 +143,13 @@ fn finished(report: &EndpointReport) {
             stated,
             new = rows.new,
             "the API stated another total than it returned"
+        );
+    }
+    if report.moved > 0 {
+        tracing::warn!(
+            endpoint.name = name,
+            listings = report.moved,
+            "the listing moved each time that it was read: rows may have been passed over, and nothing was marked as deleted by it"
         );
     }
 }

@@ -201,9 +201,17 @@ fn print_trouble(reports: &[JobReport]) {
         }
         if let Some((read, stated)) = report.mismatch {
             print_error(&format!(
-                "{name}: the API stated {} and returned {}; run again, and if it stays so, check `records`, `total` and `pagination`",
+                "{name}: the API stated {} and returned {}, {} too {}; run again, and if it stays so, check `records`, `total` and `pagination`",
                 counted(stated, "record"),
-                thousands(read)
+                thousands(read),
+                thousands(read.abs_diff(stated)),
+                if read < stated { "few" } else { "many" },
+            ));
+        }
+        if report.moved > 0 {
+            print_error(&format!(
+                "{name}: {} moved each time that it was read, rows may have been passed over until the next run; can `params` ask for an order that does not change, such as by the key?",
+                counted(report.moved, "listing")
             ));
         }
     }

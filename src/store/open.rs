@@ -32,6 +32,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (6, "missing rows", include_str!("../../migrations/0006_missing.sql")),
     (7, "drift and rejects", include_str!("../../migrations/0007_drift_and_rejects.sql")),
     (8, "changes only", include_str!("../../migrations/0008_since.sql")),
+    (9, "holders", include_str!("../../migrations/0009_holders.sql")),
+    (10, "moving listings", include_str!("../../migrations/0010_moving_listings.sql")),
 ];
 
 const MIGRATIONS_TABLE: &str = "_sync_migrations";

@@ -8,12 +8,19 @@ use super::{Everything, Width, error::EndpointError, runner::chain};
 use crate::{
     api::classify::Problem,
     clock::{BootTime, Now},
-    store::{Effort, RowCounts, RunId, RunResult, SchemaChange, Scrubbed, StoreError},
+    store::{Effort, Holder, RowCounts, RunId, RunResult, SchemaChange, Scrubbed, StoreError},
 };
 
 /// What happens in a run, for those who watch it.
 #[derive(Debug)]
 pub enum Event<'a> {
+    /// An endpoint waits until another run of this process is done with it.
+    Queued {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// The job whose run that is.
+        ahead: &'a str,
+    },
     /// An endpoint goes on where an earlier run has stopped.
     Resumed {
         /// The endpoint.
@@ -69,6 +76,13 @@ pub enum Event<'a> {
         /// How many pages that takes.
         pages: u64,
     },
+    /// A listing has moved while it was read, so that rows may have been passed over: it is read once more.
+    ReadsAgain {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// The slice's number, from 1, and how many there are; `None`: there is no window.
+        slice: Option<(u64, u64)>,
+    },
     /// A page is stored.
     PageStored {
         /// The endpoint.
@@ -114,13 +128,15 @@ impl Event<'_> {
     /// The endpoint that it happens to.
     pub fn endpoint(&self) -> &str {
         match self {
-            Self::Resumed { endpoint, .. }
+            Self::Queued { endpoint, .. }
+            | Self::Resumed { endpoint, .. }
             | Self::StartsOver { endpoint, .. }
             | Self::AsksForChanges { endpoint, .. }
             | Self::AsksForEverything { endpoint, .. }
             | Self::Scrubbed { endpoint, .. }
             | Self::Narrowed { endpoint, .. }
             | Self::AsksOnceMore { endpoint, .. }
+            | Self::ReadsAgain { endpoint, .. }
             | Self::PageStored { endpoint, .. }
             | Self::Waiting { endpoint, .. }
             | Self::Refused { endpoint, .. } => endpoint,
@@ -187,6 +203,8 @@ pub struct EndpointReport {
     pub elapsed: Duration,
     /// How many records were read and how many the API stated, where the two differ.
     pub mismatch: Option<(u64, u64)>,
+    /// How many listings moved each time that they were read, in a way that may have cost rows.
+    pub moved: u64,
     /// How the shape of the records has changed.
     pub schema_changes: Vec<SchemaChange>,
 }
@@ -234,8 +252,8 @@ pub enum Pause {
         problem: Problem,
     },
     /// Another process is at work on the endpoint.
-    #[error("another process is syncing this endpoint")]
-    Locked,
+    #[error("another process is syncing this endpoint{}", .0.as_ref().map_or_else(String::new, |holder| format!(": {holder}")))]
+    Locked(Option<Box<Holder>>),
     /// The program was asked to stop.
     #[error("stopped by a signal; the next run goes on")]
     Stopped,
@@ -246,7 +264,7 @@ impl Pause {
     pub fn not_before(&self) -> Option<NotBefore> {
         match self {
             Self::Wait(until) | Self::Refused { until, .. } => Some(*until),
-            Self::Locked | Self::Stopped => None,
+            Self::Locked(_) | Self::Stopped => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod changes;
 mod drift;
 mod missing;
+mod page;
 mod pages;
 mod privacy;
 mod windows;
@@ -46,6 +47,8 @@ pub(super) struct Progress {
     pub(super) of_totals: (u64, u64),
     /// The same of the first listing where the two differ: what one has too few another may have too many.
     first_mismatch: Option<(u64, u64)>,
+    /// Listings that moved in every pass in a way that may have cost rows.
+    pub(super) moved: u64,
 }
 
 impl Progress {
@@ -57,9 +60,12 @@ impl Progress {
 
     /// Counts a listing that was read to its end: with a window there is one a slice.
     fn end(&mut self, end: End) {
+        self.moved += u64::from(end.moved);
         if let Some(total) = end.total {
-            self.of_totals.0 += end.records;
-            self.of_totals.1 += total;
+            // A difference that the total's own changes explain is none.
+            let (read, stated) = end.mismatch().unwrap_or((total, total));
+            self.of_totals.0 += read;
+            self.of_totals.1 += stated;
             self.first_mismatch = self.first_mismatch.or_else(|| end.mismatch());
         }
     }

@@ -7,7 +7,7 @@ use mapiq_sync::{
     rows::{FieldPath, Flattener, Transforms},
     store::{
         Bounds, Checkpoint, Effort, Page, Plan, Reading, RejectBounds, RejectedRecord, RowCounts,
-        RunId, Settings, Store, StoreError, SweepId, Trigger,
+        RunId, Settings, Store, StoreError, SweepId, Trigger, Turn,
     },
 };
 use rusqlite::Connection;
@@ -142,16 +142,16 @@ impl Stored {
             sweep,
             slice,
             reading: Reading::First,
-            unsure: false,
-            mismatch: false,
+            earlier: None,
             paths: self.flattener.paths(),
             records: &flat,
             rejects: &rejects,
             effort: Effort::default(),
-            checkpoint: Checkpoint::Next("{}"),
+            turn: Turn { checkpoint: Checkpoint::Next("{}"), unsure: false, lacks: false },
+            if_reordered: None,
         };
         let store = self.store.as_ref().expect("the database is open");
-        self.runtime.block_on(store.commit_page(&page))
+        Ok(self.runtime.block_on(store.commit_page(&page))?.rows)
     }
 
     /// Stores a page that must be stored.

@@ -71,6 +71,7 @@ fn report(end: End) -> EndpointReport {
         rejected: u64::from(end == End::Rejected),
         effort: Effort::default(),
         elapsed: Duration::ZERO,
+        moved: 0,
         mismatch: (end == End::Mismatch).then_some((1, 2)),
         schema_changes: Vec::new(),
     }

@@ -46,6 +46,9 @@ impl Lines {
 
 fn line(event: &Event<'_>, width: usize) -> Option<String> {
     let (endpoint, text): (&str, String) = match event {
+        Event::Queued { endpoint, ahead } => {
+            (endpoint, format!("waits for job {ahead}, which is at work on it"))
+        }
         Event::Resumed { endpoint, pages } => {
             let stored = if *pages == 1 { "is stored" } else { "are stored" };
             (endpoint, format!("goes on after {} that {stored} already", counted(*pages, "page")))
@@ -66,6 +69,13 @@ fn line(event: &Event<'_>, width: usize) -> Option<String> {
         Event::AsksOnceMore { endpoint, rows, .. } => {
             let (rows, were) = (counted(*rows, "row"), if *rows == 1 { "was" } else { "were" });
             (endpoint, format!("{rows} {were} not returned: asks once more, to make sure"))
+        }
+        Event::ReadsAgain { endpoint, slice } => {
+            let listing = slice.map_or_else(
+                || "the listing".to_owned(),
+                |(slice, slices)| format!("slice {slice} of {slices}"),
+            );
+            (endpoint, format!("{listing} moved while it was read: reads it once more"))
         }
         Event::PageStored { endpoint, slice, page, records, read: (read, total), rows } => {
             let read = match total {
