@@ -150,7 +150,7 @@ pub struct Turn<'p> {
 /// What became of a page.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Committed {
-    /// Of its records; a row that is as stored, and came before in this slice, is not counted again.
+    /// Of its records.
     pub rows: RowCounts,
     /// The rows that they are.
     pub row_ids: RowSet,
@@ -199,6 +199,8 @@ pub struct RowCounts {
     pub changed: u64,
     /// Rows that were as stored, and were not written.
     pub unchanged: u64,
+    /// The same, which came before in this slice: a listing that moves is asked for some rows again.
+    pub again: u64,
     /// Records whose key this run has written already, with other content; counted as changed too. One whose first copy was
     /// as stored, and so not written, is not noticed.
     pub conflicting: u64,
@@ -209,6 +211,7 @@ impl std::ops::AddAssign for RowCounts {
         self.new += other.new;
         self.changed += other.changed;
         self.unchanged += other.unchanged;
+        self.again += other.again;
         self.conflicting += other.conflicting;
     }
 }
