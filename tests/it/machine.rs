@@ -1,9 +1,12 @@
 //! Faults of the machine: what a disk, a clock, a sleep and a network may do to a sync at any point, and that the next run
 //! has all of it right.
 
+mod clocks;
+mod network;
 mod passes;
 mod positions;
 mod preload;
+mod sleeps;
 
 use crate::support::{Answer, Api, Asked, Sandbox};
 
