@@ -14,6 +14,7 @@ mod paging;
 mod pauses;
 mod privacy;
 mod progress;
+mod readers;
 mod rejects;
 mod resume;
 mod schemas;

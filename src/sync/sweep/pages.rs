@@ -79,6 +79,9 @@ impl Sweeper<'_> {
             if self.stop.is_cancelled() {
                 return Err(Halt::Paused(Pause::Stopped));
             }
+            if let Some(full) = self.shared.store.look_after_log().await? {
+                return Err(Halt::Paused(Pause::FullLog(full)));
+            }
             let response = match self.requester.get(&self.url(&place)).await? {
                 Answer::Page(response) => response,
                 answer => return self.no_page(&place, answer).await,
