@@ -15,6 +15,7 @@ mod journal;
 mod ledger;
 mod live;
 mod lock;
+mod log;
 mod missing;
 mod open;
 mod page;
@@ -49,6 +50,7 @@ pub use self::{
     ledger::{Asker, Reservation, Reserved, Settlement, TOKEN_GROUP},
     live::{DateColumn, DatedFrom},
     lock::FileLock,
+    log::FullLog,
     missing::{Judgement, ReadSlice},
     pauses::AskedPause,
     query::{Grid, query},

@@ -17,6 +17,7 @@ mod paging;
 mod pauses;
 mod privacy;
 mod progress;
+mod readers;
 mod rejects;
 mod resume;
 mod schemas;
