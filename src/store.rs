@@ -4,6 +4,7 @@
 
 mod backup;
 mod columns;
+mod coverage;
 mod ddl;
 mod definition;
 mod drift;
@@ -43,6 +44,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use self::writer::Writer;
 pub use self::{
     backup::{Backup, BackupError, backup},
+    coverage::Coverage,
     drift::{Change, SchemaChange, Told},
     error::{Cause, StoreError},
     holders::Holder,
@@ -58,7 +60,7 @@ pub use self::{
     row_set::RowSet,
     scrub::{Scrubbed, erase::Erasure},
     seen::Reading,
-    sweeps::{Bounds, Dates, Origin, Slice, Sweep, SweepId},
+    sweeps::{Bounds, Dates, Origin, Plan, Slice, Sweep, SweepId},
     widths::LearntWidth,
 };
 use crate::{
@@ -147,6 +149,8 @@ pub struct Turn<'p> {
     pub checkpoint: Checkpoint<'p>,
     /// Whether not all rows that the page stands for are known.
     pub unsure: bool,
+    /// Whether the listing that it ends may not have brought all of its records.
+    pub mismatch: bool,
 }
 
 /// What became of a page.

@@ -30,6 +30,16 @@ pub(super) fn event(event: &Event<'_>) {
         Event::StartsOver { endpoint, reason } => {
             tracing::warn!(endpoint.name = endpoint, "starts over: {reason}");
         }
+        Event::AsksForChanges { endpoint, since } => {
+            tracing::debug!(
+                endpoint.name = endpoint,
+                since = format_utc(*since),
+                "asks for changes only"
+            );
+        }
+        Event::AsksForEverything { endpoint, reason } => {
+            tracing::debug!(endpoint.name = endpoint, "asks for everything: {reason}");
+        }
         Event::Scrubbed { endpoint, scrubbed } => {
             tracing::info!(endpoint.name = endpoint, "removed from what is stored: {scrubbed}");
         }
@@ -162,11 +172,18 @@ pub(super) fn run(report: &JobReport, trigger: Trigger) {
     let sum = |count: fn(&EndpointReport) -> u64| report.endpoints.iter().map(count).sum::<u64>();
     let elapsed =
         report.endpoints.iter().map(|endpoint| endpoint.elapsed).max().unwrap_or_default();
+    let changes_only: Vec<&str> = report
+        .endpoints
+        .iter()
+        .filter(|endpoint| endpoint.since.is_some())
+        .map(|endpoint| &*endpoint.endpoint)
+        .collect();
     tracing::info!(
         job.name = report.job,
         run.id = report.run.0,
         trigger = trigger.as_str(),
         result = report.result().as_str(),
+        changes_only = (!changes_only.is_empty()).then(|| changes_only.join(", ")),
         pages = sum(|endpoint| endpoint.pages),
         rows.new = sum(|endpoint| endpoint.rows.new),
         rows.changed = sum(|endpoint| endpoint.rows.changed),

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     app::App,
+    clock::format_utc,
     config::Config,
     store::{Dates, RunResult, Told, Trigger},
     sync::{Ending, EndpointReport, JobReport, JobSettings, chain},
@@ -79,6 +80,7 @@ pub(super) async fn sync(
     };
     console::print("");
     let printed = print_result(Look::of_stdout().table(&summary(&reports)).trim_end());
+    print_changes_only(&reports);
     print_schema_changes(&reports);
     print_trouble(&reports);
     if let Trigger::Backfill(Dates { from, to }) = trigger
@@ -158,6 +160,16 @@ fn time(elapsed: Duration) -> String {
         (0, 0, seconds) => format!("{seconds}s"),
         (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
         (hours, minutes, _) => format!("{hours}h{minutes:02}m"),
+    }
+}
+
+/// Says which endpoints were not asked for everything.
+fn print_changes_only(reports: &[JobReport]) {
+    for report in reports.iter().flat_map(|report| &report.endpoints) {
+        if let Some(since) = report.since {
+            let (name, since) = (&report.endpoint, format_utc(since));
+            console::print(&format!("{name}: asked only for what has changed since {since}"));
+        }
     }
 }
 

@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
 use super::{
-    Checkpoint, Committed, Page, Reading, RowCounts, StoreError, Turn, columns, drift,
+    Checkpoint, Committed, Page, Reading, RowCounts, StoreError, Turn, columns, coverage, drift,
     error::Doing,
-    rejects,
+    missing, rejects,
     row_set::RowSet,
     seen, upsert, widths,
     writer::{self, Writer},
@@ -48,8 +48,8 @@ pub(super) async fn commit(
         drift::record_page(&mut transaction, &met, &before, &table, now).await.doing(COMMIT)?;
     }
     let stamp = upsert::Stamp { now: now.into(), run: page.run };
-    let is_remembered = page.reading != Reading::Unjudged;
-    let mut row_ids = (is_remembered || page.earlier.is_some()).then(RowSet::default);
+    let mut row_ids =
+        (page.reading != Reading::Unjudged || page.earlier.is_some()).then(RowSet::default);
     let mut rows = upsert::upsert(
         &mut transaction,
         &table,
@@ -61,8 +61,14 @@ pub(super) async fn commit(
     .await
     .doing(COMMIT)?;
     let row_ids = row_ids.unwrap_or_default();
-    if is_remembered {
-        seen::remember(&mut transaction, page, &row_ids).await.doing(COMMIT)?;
+    match page.reading {
+        Reading::Unjudged => {}
+        Reading::Changes => {
+            missing::are_there(&mut transaction, page.endpoint, &row_ids).await.doing(COMMIT)?;
+        }
+        Reading::First | Reading::Second => {
+            seen::remember(&mut transaction, page, &row_ids).await.doing(COMMIT)?;
+        }
     }
     let (turn, is_reordered) = turn(page, &row_ids);
     if let Some(earlier) = page.earlier {
@@ -140,6 +146,9 @@ async fn checkpoint(
     if finished_at.is_none() {
         return Ok(false);
     }
+    if turn.mismatch {
+        coverage::cannot_tell(connection, page.sweep).await?;
+    }
     let completed = sqlx::query(
         "UPDATE _sync_sweeps SET finished_at = ?1, result = 'complete' WHERE sweep_id = ?2 \
          AND NOT EXISTS (SELECT 1 FROM _sync_checkpoints WHERE sweep_id = ?2 AND finished_at IS NULL)",
@@ -151,6 +160,7 @@ async fn checkpoint(
     let is_complete = completed.rows_affected() > 0;
     if is_complete {
         drift::is_read_whole(connection, page.endpoint).await?;
+        coverage::note(connection, page.sweep).await?;
     }
     widths::learn(connection, page.sweep, now).await?;
     Ok(is_complete)

@@ -10,6 +10,8 @@ use super::{Page, Store, StoreError, SweepId, error::Doing, row_set::RowSet};
 pub enum Reading {
     /// It will not be judged which rows are missing: nothing is remembered.
     Unjudged,
+    /// Changes only, which tell of no row that it is missing. What it returns is there.
+    Changes,
     /// The first read.
     First,
     /// What is asked once more, to make sure of what the first read did not return. Rows that are as stored were counted

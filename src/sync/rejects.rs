@@ -46,6 +46,7 @@ pub async fn retry_rejects(
             endpoint: endpoint.name.clone(),
             ending: Ending::Ok,
             pages: 0,
+            since: None,
             rows: RowCounts::default(),
             rejected: 0,
             effort: Effort::default(),

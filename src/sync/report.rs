@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
-use super::{Width, error::EndpointError, runner::chain};
+use super::{Everything, Width, error::EndpointError, runner::chain};
 use crate::{
     api::classify::Problem,
     clock::{BootTime, Now},
@@ -36,6 +36,20 @@ pub enum Event<'a> {
         endpoint: &'a str,
         /// Why.
         reason: StartOver<'a>,
+    },
+    /// An endpoint is asked for what has changed.
+    AsksForChanges {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// Since when.
+        since: DateTime<Utc>,
+    },
+    /// An endpoint that could be asked for changes only is asked for everything.
+    AsksForEverything {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// Why.
+        reason: &'a Everything,
     },
     /// What the configuration has come to exclude or to hash is removed from what is stored.
     Scrubbed {
@@ -119,6 +133,8 @@ impl Event<'_> {
             Self::Queued { endpoint, .. }
             | Self::Resumed { endpoint, .. }
             | Self::StartsOver { endpoint, .. }
+            | Self::AsksForChanges { endpoint, .. }
+            | Self::AsksForEverything { endpoint, .. }
             | Self::Scrubbed { endpoint, .. }
             | Self::Narrowed { endpoint, .. }
             | Self::AsksOnceMore { endpoint, .. }
@@ -173,6 +189,8 @@ pub struct EndpointReport {
     pub ending: Ending,
     /// Pages stored.
     pub pages: u64,
+    /// The moment since when changes were asked for; `None`: everything was, or nothing.
+    pub since: Option<DateTime<Utc>>,
     /// What became of the records.
     pub rows: RowCounts,
     /// Rows marked as deleted.

@@ -140,6 +140,7 @@ impl Runner {
             endpoint: endpoint.name.clone(),
             ending,
             pages: progress.pages,
+            since: progress.since,
             rows: progress.rows,
             deleted: progress.deleted,
             waiting: progress.waiting,

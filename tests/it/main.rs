@@ -23,6 +23,7 @@ mod resume;
 mod schemas;
 mod signals;
 mod simulator;
+mod since;
 mod stored;
 mod support;
 mod systemd;

@@ -18,7 +18,7 @@ use crate::support::{PATIENCE, Running, Sandbox, wait_until};
 
 /// A simulator that runs until the test ends.
 pub(crate) struct Simulator {
-    address: String,
+    pub(crate) address: String,
     process: Running,
 }
 

@@ -6,8 +6,8 @@ use mapiq_sync::{
     clock::Clock,
     rows::{FieldPath, Flattener, Transforms},
     store::{
-        Bounds, Checkpoint, Effort, Page, Reading, RejectBounds, RejectedRecord, RowCounts, RunId,
-        Settings, Store, StoreError, SweepId, Trigger, Turn,
+        Bounds, Checkpoint, Effort, Page, Plan, Reading, RejectBounds, RejectedRecord, RowCounts,
+        RunId, Settings, Store, StoreError, SweepId, Trigger, Turn,
     },
 };
 use rusqlite::Connection;
@@ -104,8 +104,15 @@ impl Stored {
             let run = store.begin_run("job", Trigger::RunNow).await?;
             store.begin_endpoint_run(run, TABLE).await?;
             store.ensure_table(TABLE, self.flattener.paths()).await?;
-            let sweep =
-                store.open_sweep(run, TABLE, "{}", None, &[Bounds::default()], true).await?;
+            let plan = Plan {
+                fingerprint: "{}",
+                backfill: None,
+                slices: &[Bounds::default()],
+                judges: true,
+                covers: false,
+                forgets: false,
+            };
+            let sweep = store.open_sweep(run, TABLE, &plan).await?;
             let slice = sweep.slices.first().map_or(0, |slice| slice.number);
             Ok::<_, StoreError>((run, sweep.id, slice))
         })?;
@@ -140,7 +147,7 @@ impl Stored {
             records: &flat,
             rejects: &rejects,
             effort: Effort::default(),
-            turn: Turn { checkpoint: Checkpoint::Next("{}"), unsure: false },
+            turn: Turn { checkpoint: Checkpoint::Next("{}"), unsure: false, mismatch: false },
             if_reordered: None,
         };
         let store = self.store.as_ref().expect("the database is open");

@@ -52,6 +52,11 @@ impl End {
         (!is_explained).then_some((self.records, total))
     }
 
+    /// Whether nothing tells that a record did not come.
+    pub fn is_whole(&self) -> bool {
+        !self.moved && self.mismatch().is_none()
+    }
+
     /// Whether all rows that were there from the first page to the last have come, as far as can be known.
     pub fn is_sure(&self) -> bool {
         !self.moved && self.total.is_none_or(|total| total == self.records)

@@ -64,6 +64,7 @@ fn report(end: End) -> EndpointReport {
         endpoint: "users".into(),
         ending,
         pages: 1,
+        since: None,
         rows: RowCounts::default(),
         deleted: 0,
         waiting: (end == End::DeletionsWait).then_some((812, 1_000)),

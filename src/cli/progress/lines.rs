@@ -6,6 +6,7 @@ use http::StatusCode;
 
 use super::super::table::{counted, thousands};
 use crate::{
+    clock::format_utc,
     store::RowCounts,
     sync::{Ending, Event, JobSettings, Wait, chain, seconds},
 };
@@ -53,6 +54,12 @@ fn line(event: &Event<'_>, width: usize) -> Option<String> {
             (endpoint, format!("goes on after {} that {stored} already", counted(*pages, "page")))
         }
         Event::StartsOver { endpoint, reason } => (endpoint, format!("starts over: {reason}")),
+        Event::AsksForChanges { endpoint, since } => {
+            (endpoint, format!("asks for what has changed since {}", format_utc(*since)))
+        }
+        Event::AsksForEverything { endpoint, reason } => {
+            (endpoint, format!("asks for everything: {reason}"))
+        }
         Event::Scrubbed { endpoint, scrubbed } => {
             (endpoint, format!("removed from what is stored: {scrubbed}"))
         }

@@ -44,10 +44,15 @@ impl Written {
     /// Where the slice stands after a page; `unsure`: not all of its rows are known.
     fn turn(&self, unsure: bool) -> Turn<'_> {
         match &self.step {
-            Step::Next(_) => Turn { checkpoint: Checkpoint::Next(&self.checkpoint), unsure },
-            Step::End(end) => {
-                Turn { checkpoint: Checkpoint::Complete, unsure: unsure || !end.is_sure() }
+            Step::Next(_) => {
+                let checkpoint = Checkpoint::Next(&self.checkpoint);
+                Turn { checkpoint, unsure, mismatch: false }
             }
+            Step::End(end) => Turn {
+                checkpoint: Checkpoint::Complete,
+                unsure: unsure || !end.is_sure(),
+                mismatch: !end.is_whole(),
+            },
         }
     }
 }
@@ -132,11 +137,15 @@ impl Sweeper<'_> {
         step: Step,
     ) -> Result<Read, Halt> {
         let written = Written::new(step);
-        let (checkpoint, unsure) = match &written.step {
-            Step::Next(_) => (Checkpoint::NextPass(&written.checkpoint), false),
-            Step::End(end) => (Checkpoint::PastTheEnd, !end.is_sure()),
+        let turn = match &written.step {
+            Step::Next(_) => Turn {
+                checkpoint: Checkpoint::NextPass(&written.checkpoint),
+                unsure: false,
+                mismatch: false,
+            },
+            Step::End(_) => Turn { checkpoint: Checkpoint::PastTheEnd, ..written.turn(false) },
         };
-        self.commit(place, &Records::default(), (Turn { checkpoint, unsure }, None)).await?;
+        self.commit(place, &Records::default(), (turn, None)).await?;
         Ok(match written.step {
             Step::Next(state) => Read::NextPass(state),
             Step::End(end) => {
