@@ -13,6 +13,8 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
+    churn,
+    data::Endpoint,
     faults::Fault,
     openapi,
     query::Parameters,
@@ -28,6 +30,7 @@ pub(crate) fn routes() -> Router<Arc<Server>> {
         .route("/_simulator/stats", get(stats))
         .route("/_simulator/requests", get(requests))
         .route("/_simulator/faults", get(faults).post(add_faults).delete(clear_faults))
+        .route("/_simulator/churn", get(churned).post(set_rate))
         .route("/_simulator/time", get(time).post(advance))
 }
 
@@ -84,6 +87,40 @@ fn fault(value: &Value) -> Result<Fault, String> {
 async fn clear_faults(State(server): State<Arc<Server>>) -> Response {
     lock(&server.faults).clear();
     json(&json!({ "faults": [] }))
+}
+
+/// What happened to a changing listing, and what it has now; with `from` and `to`, between these requests.
+async fn churned(State(server): State<Arc<Server>>, RawQuery(query): RawQuery) -> Response {
+    let parameters = Parameters::of(query.as_deref().unwrap_or_default());
+    let number = |name, default| match parameters.value(name) {
+        None => Ok(default),
+        Some(text) => text.parse().map_err(|_| format!("`{name}` is the number of a request")),
+    };
+    let asked = number("from", 0).and_then(|from| Ok((from, number("to", u64::MAX)?)));
+    let (from, to) = match asked {
+        Ok(asked) => asked,
+        Err(reason) => return wrong(&reason),
+    };
+    let path = parameters.value("path").unwrap_or_default();
+    let churned = lock(&server.churned);
+    let found = Endpoint::at(&path)
+        .and_then(|endpoint| churned.iter().find(|churned| churned.is_of(endpoint)));
+    match found {
+        Some(churned) => json(&churned.shown(from, to)),
+        None => wrong(&format!("`path` names no listing that changes between requests: `{path}`")),
+    }
+}
+
+/// Sets how much all changing listings change between requests, by `{"rate": 0}`.
+async fn set_rate(State(server): State<Arc<Server>>, body: Bytes) -> Response {
+    let body = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+    match churn::rate(&body["rate"].to_string()) {
+        Ok(rate) => {
+            lock(&server.churned).iter_mut().for_each(|churned| churned.set_rate(rate));
+            json(&json!({ "rate": rate }))
+        }
+        Err(reason) => wrong(&reason),
+    }
 }
 
 async fn time(State(server): State<Arc<Server>>) -> Response {

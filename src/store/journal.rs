@@ -75,6 +75,8 @@ pub struct EndpointEnd<'a> {
     pub effort: Effort,
     /// How many records were read and how many the API stated, where the two differ.
     pub mismatch: Option<(u64, u64)>,
+    /// How many listings moved each time that they were read.
+    pub moved: u64,
 }
 
 /// An endpoint that a limit has left unfinished.
@@ -195,8 +197,10 @@ impl Store {
         for sql in [
             "UPDATE _sync_endpoint_runs SET finished_at = ?1, result = 'paused', message = 'interrupted: its process ended' \
              WHERE endpoint = ?2 AND run_id NOT IN (SELECT value FROM json_each(?3)) AND finished_at IS NULL",
+            // One without any endpoint's run, too: that could not be recorded, or its process was gone before. Where it goes
+            // on in another process, that records its end all the same.
             "UPDATE _sync_runs SET finished_at = ?1, result = 'paused' WHERE run_id NOT IN (SELECT value FROM json_each(?3)) AND finished_at IS NULL \
-             AND EXISTS (SELECT 1 FROM _sync_endpoint_runs AS e WHERE e.run_id = _sync_runs.run_id AND e.endpoint = ?2) \
+             AND coalesce((SELECT max(e.endpoint = ?2) FROM _sync_endpoint_runs AS e WHERE e.run_id = _sync_runs.run_id), 1) \
              AND NOT EXISTS (SELECT 1 FROM _sync_endpoint_runs AS e WHERE e.run_id = _sync_runs.run_id AND e.finished_at IS NULL)",
         ] {
             sqlx::query(sql)
@@ -229,7 +233,7 @@ impl Store {
         let mut transaction = writer.begin(doing).await?;
         sqlx::query(
             "UPDATE _sync_endpoint_runs SET finished_at = ?, result = ?, message = ?, requests = requests + ?, waited_ms = waited_ms + ?, \
-             total_read = ?, total_stated = ?, not_before_at = ? WHERE run_id = ? AND endpoint = ?",
+             total_read = ?, total_stated = ?, listings_moved = ?, not_before_at = ? WHERE run_id = ? AND endpoint = ?",
         )
         .bind(now)
         .bind(end.result.as_str())
@@ -238,6 +242,7 @@ impl Store {
         .bind(end.effort.waited_ms())
         .bind(read.and_then(|read| i64::try_from(read).ok()))
         .bind(stated.and_then(|stated| i64::try_from(stated).ok()))
+        .bind(i64::try_from(end.moved).unwrap_or(i64::MAX))
         .bind(end.not_before.map(format_utc))
         .bind(run.0)
         .bind(endpoint)

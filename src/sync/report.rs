@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
-use super::{Width, error::EndpointError, runner::chain};
+use super::{Everything, Width, error::EndpointError, runner::chain};
 use crate::{
     api::classify::Problem,
     clock::{BootTime, Now},
@@ -37,6 +37,20 @@ pub enum Event<'a> {
         /// Why.
         reason: StartOver<'a>,
     },
+    /// An endpoint is asked for what has changed.
+    AsksForChanges {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// Since when.
+        since: DateTime<Utc>,
+    },
+    /// An endpoint that could be asked for changes only is asked for everything.
+    AsksForEverything {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// Why.
+        reason: &'a Everything,
+    },
     /// What the configuration has come to exclude or to hash is removed from what is stored.
     Scrubbed {
         /// The endpoint.
@@ -63,6 +77,13 @@ pub enum Event<'a> {
         rows: u64,
         /// How many pages that takes.
         pages: u64,
+    },
+    /// A listing has moved while it was read, so that rows may have been passed over: it is read once more.
+    ReadsAgain {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// The slice's number, from 1, and how many there are; `None`: there is no window.
+        slice: Option<(u64, u64)>,
     },
     /// A page is stored.
     PageStored {
@@ -112,9 +133,12 @@ impl Event<'_> {
             Self::Queued { endpoint, .. }
             | Self::Resumed { endpoint, .. }
             | Self::StartsOver { endpoint, .. }
+            | Self::AsksForChanges { endpoint, .. }
+            | Self::AsksForEverything { endpoint, .. }
             | Self::Scrubbed { endpoint, .. }
             | Self::Narrowed { endpoint, .. }
             | Self::AsksOnceMore { endpoint, .. }
+            | Self::ReadsAgain { endpoint, .. }
             | Self::PageStored { endpoint, .. }
             | Self::Waiting { endpoint, .. }
             | Self::Refused { endpoint, .. } => endpoint,
@@ -165,6 +189,8 @@ pub struct EndpointReport {
     pub ending: Ending,
     /// Pages stored.
     pub pages: u64,
+    /// The moment since when changes were asked for; `None`: everything was, or nothing.
+    pub since: Option<DateTime<Utc>>,
     /// What became of the records.
     pub rows: RowCounts,
     /// Rows marked as deleted.
@@ -179,6 +205,8 @@ pub struct EndpointReport {
     pub elapsed: Duration,
     /// How many records were read and how many the API stated, where the two differ.
     pub mismatch: Option<(u64, u64)>,
+    /// How many listings moved each time that they were read, in a way that may have cost rows.
+    pub moved: u64,
     /// How the shape of the records has changed.
     pub schema_changes: Vec<SchemaChange>,
 }

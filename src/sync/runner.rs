@@ -140,6 +140,7 @@ impl Runner {
             endpoint: endpoint.name.clone(),
             ending,
             pages: progress.pages,
+            since: progress.since,
             rows: progress.rows,
             deleted: progress.deleted,
             waiting: progress.waiting,
@@ -147,6 +148,7 @@ impl Runner {
             effort: progress.effort,
             elapsed: self.shared.clock.now().boot.since(started),
             mismatch: progress.mismatch(),
+            moved: progress.moved,
             schema_changes: Vec::new(),
         };
         record(&self.shared.store, &mut report, run, progress.unaccounted).await;
@@ -204,6 +206,7 @@ pub(super) async fn record(
         not_before: not_before.map(|until| until.wall),
         effort: unaccounted,
         mismatch: report.mismatch,
+        moved: report.moved,
     };
     let finished = store.finish_endpoint_run(run, &report.endpoint, &end).await;
     let changes = store.schema_changes(run, &report.endpoint).await;

@@ -49,12 +49,15 @@ pub(super) fn is_worth_a_line(event: &Event<'_>) -> bool {
         Event::Queued { .. }
         | Event::Resumed { .. }
         | Event::StartsOver { .. }
+        | Event::AsksForEverything { .. }
         | Event::Scrubbed { .. }
         | Event::Narrowed { .. }
         | Event::AsksOnceMore { .. }
+        | Event::ReadsAgain { .. }
         | Event::Waiting { reason: Wait::Retry(_), .. } => true,
         Event::Refused { .. } => lines::is_unusual_refusal(event),
-        Event::PageStored { .. }
+        Event::AsksForChanges { .. }
+        | Event::PageStored { .. }
         | Event::Waiting { reason: Wait::Limit | Wait::Pause, .. }
         | Event::Finished(_) => false,
     }
@@ -96,9 +99,12 @@ impl Bars {
             Event::Queued { .. }
             | Event::Resumed { .. }
             | Event::StartsOver { .. }
+            | Event::AsksForChanges { .. }
+            | Event::AsksForEverything { .. }
             | Event::Scrubbed { .. }
             | Event::Narrowed { .. }
             | Event::AsksOnceMore { .. }
+            | Event::ReadsAgain { .. }
             | Event::Refused { .. } => {}
         }
     }
