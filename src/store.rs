@@ -3,6 +3,7 @@
 //! One connection a process, behind a fair lock: SQLite has one writer at a time anyway, and readers are other programs.
 
 mod backup;
+mod check;
 mod columns;
 mod coverage;
 mod ddl;
@@ -44,6 +45,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use self::writer::Writer;
 pub use self::{
     backup::{Backup, BackupError, backup},
+    check::Checked,
     coverage::Coverage,
     drift::{Change, SchemaChange, Told},
     error::{Cause, StoreError},
