@@ -64,7 +64,7 @@ impl Store {
         let slice = |row: &sqlx::sqlite::SqliteRow| {
             Ok(ReadSlice {
                 number: row.try_get(0)?,
-                bounds: Bounds { lower: row.try_get(1)?, upper: row.try_get(2)? },
+                bounds: Bounds { lower: row.try_get(1)?, upper: row.try_get(2)?, since: None },
                 pages: u64::try_from(row.try_get::<i64, _>(3)?).unwrap_or(0),
                 unsure: row.try_get(4)?,
             })
@@ -206,6 +206,20 @@ async fn note(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Takes rows off those that are noted as missing: a sweep has returned them that does not remember what it sees.
+pub(super) async fn are_there(
+    connection: &mut SqliteConnection,
+    endpoint: &str,
+    rows: &RowSet,
+) -> Result<(), sqlx::Error> {
+    let mut missing = noted(connection, endpoint).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    missing -= rows;
+    note(connection, endpoint, &missing).await
 }
 
 /// Drops what is remembered of an endpoint's sweeps that are over and were never judged: what they have returned is there.

@@ -25,7 +25,7 @@ impl Sweeper<'_> {
     /// Judges which rows the API no longer returns, by a sweep that has come to its end.
     pub(super) async fn judge(&mut self, sweep: &Sweep) -> Result<(), Halt> {
         let OnMissing::Mark(guard) = self.endpoint.on_missing else { return Ok(()) };
-        if sweep.reading == Reading::Unjudged {
+        if matches!(sweep.reading, Reading::Unjudged | Reading::Changes) {
             return Ok(());
         }
         let (store, name) = (&self.shared.store, &self.endpoint.name);
