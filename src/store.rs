@@ -152,8 +152,8 @@ pub struct Turn<'p> {
     pub checkpoint: Checkpoint<'p>,
     /// Whether not all rows that the page stands for are known.
     pub unsure: bool,
-    /// Whether the listing that it ends may not have brought all of its records.
-    pub mismatch: bool,
+    /// Whether its listing has ended, and may not have returned rows that were there all the time.
+    pub lacks: bool,
 }
 
 /// What became of a page.

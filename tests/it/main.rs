@@ -23,6 +23,7 @@ mod readers;
 mod rejects;
 mod resume;
 mod schemas;
+mod secrets;
 mod signals;
 mod simulator;
 mod since;
