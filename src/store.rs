@@ -12,6 +12,7 @@ mod drift;
 mod error;
 mod files;
 mod header;
+mod history;
 mod holders;
 mod journal;
 mod ledger;

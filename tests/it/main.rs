@@ -8,6 +8,7 @@ mod checks;
 mod command_line;
 mod daemon;
 mod groups;
+mod history;
 mod holders;
 mod listing;
 mod machine;
