@@ -40,43 +40,60 @@ class Asked:
 
 
 def asked_again(before, query, stored):
-    """How many pages back the first request after a kill goes, within the sweep that was open at the kill."""
-    distinct = []
+    """How many pages back the first request after a kill goes, within the read of the listing that the kill came into."""
+    if not stored:
+        # Only the first page can have been in hand.
+        return int(before[-1:] == [query])
+    distinct = set()
     for earlier in reversed(before):
-        if earlier not in distinct:
-            distinct.append(earlier)
-        if len(distinct) > stored + 1:
-            return 0
+        distinct.add(earlier)
         if earlier == query:
-            # Where no page was in hand, the earliest of these belongs to the sweep before; but a sweep begins at its first.
-            is_within = len(distinct) <= max(stored, 1) or is_first(query, before)
-            return len(distinct) if is_within else 0
+            return len(distinct)
+        if is_first_page(earlier) and (is_first_slice(earlier, before) or start(earlier) == start(query)):
+            # What came before belongs to another sweep, or to a pass through a listing that moved (rule 4).
+            return 0
     return 0
 
 
-def is_first(query, before):
-    """Whether a request asks for the beginning of a sweep: the first page, of the first slice."""
+def is_first_page(query):
     asked = urllib.parse.parse_qs(query)
-    starts = [start for earlier in before for start in urllib.parse.parse_qs(earlier).get("startDate", [])]
-    is_first_page = asked.get("page", ["1"]) == ["1"] and asked.get("offset", ["0"]) == ["0"] and "cursor" not in asked
-    return is_first_page and asked.get("startDate", [""]) == [min(starts, default="")]
+    return asked.get("page", ["1"]) == ["1"] and asked.get("offset", ["0"]) == ["0"] and "cursor" not in asked
+
+
+def is_first_slice(query, before):
+    return start(query) == min(map(start, before))
+
+
+def start(query):
+    """Where a slice begins; nothing where there are none."""
+    return urllib.parse.parse_qs(query).get("startDate", [""])[0]
 
 
 class Test(unittest.TestCase):
     """`python3 tests/crash/asked.py`: the count itself counts."""
 
     def test_counts_back_to_the_same_request(self):
-        pages = [f"page={number}" for number in (11, 12, 1, 2, 3, 3, 4)]
-        # Three pages are stored, the fourth was in hand.
+        pages = [f"page={number}" for number in (10, 11, 12, 1, 2, 3, 3, 4)]
         self.assertEqual(asked_again(pages, "page=5", 3), 0)
         self.assertEqual(asked_again(pages, "page=4", 3), 1)
         self.assertEqual(asked_again(pages, "page=3", 3), 2)
         self.assertEqual(asked_again(pages, "page=1", 3), 4)
-        # Four pages are stored, none was in hand: the twelfth is of the sweep before.
+
+    def test_ends_where_the_sweep_or_the_pass_began(self):
+        pages = [f"page={number}" for number in (10, 11, 12, 1, 2, 3, 3, 4)]
         self.assertEqual(asked_again(pages, "page=12", 4), 0)
-        # No sweep was open: only the first page can have been in hand.
         self.assertEqual(asked_again(["page=12", "page=1"], "page=1", 0), 1)
         self.assertEqual(asked_again(pages, "page=1", 0), 0)
+
+    def test_knows_slices(self):
+        cursors = ("", "&cursor=a", "&cursor=b")
+        slices = [f"startDate={day}{cursor}" for day in (1, 2, 3) for cursor in cursors]
+        self.assertEqual(asked_again(slices, "startDate=3&cursor=b", 8), 1)
+        self.assertEqual(asked_again(slices, "startDate=2", 8), 6)
+        self.assertEqual(asked_again(slices, "startDate=1", 8), 9)
+        self.assertEqual(asked_again(slices + slices[:2], "startDate=1&cursor=b", 2), 0)
+        # The second slice is read once more from its beginning.
+        self.assertEqual(asked_again([*slices[:6], slices[3]], "startDate=2&cursor=a", 7), 0)
 
 
 if __name__ == "__main__":
