@@ -3,6 +3,7 @@
 //! One connection a process, behind a fair lock: SQLite has one writer at a time anyway, and readers are other programs.
 
 mod backup;
+mod check;
 mod columns;
 mod coverage;
 mod ddl;
@@ -11,11 +12,13 @@ mod drift;
 mod error;
 mod files;
 mod header;
+mod history;
 mod holders;
 mod journal;
 mod ledger;
 mod live;
 mod lock;
+mod log;
 mod missing;
 mod open;
 mod page;
@@ -43,6 +46,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use self::writer::Writer;
 pub use self::{
     backup::{Backup, BackupError, backup},
+    check::Checked,
     coverage::Coverage,
     drift::{Change, SchemaChange, Told},
     error::{Cause, StoreError},
@@ -51,6 +55,7 @@ pub use self::{
     ledger::{Asker, Reservation, Reserved, Settlement, TOKEN_GROUP},
     live::{DateColumn, DatedFrom},
     lock::FileLock,
+    log::FullLog,
     missing::{Judgement, ReadSlice},
     pauses::AskedPause,
     query::{Grid, query},
@@ -154,7 +159,7 @@ pub struct Turn<'p> {
 /// What became of a page.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Committed {
-    /// Of its records; a row that is as stored, and came before in this slice, is not counted again.
+    /// Of its records.
     pub rows: RowCounts,
     /// The rows that they are.
     pub row_ids: RowSet,
@@ -203,6 +208,8 @@ pub struct RowCounts {
     pub changed: u64,
     /// Rows that were as stored, and were not written.
     pub unchanged: u64,
+    /// The same, which came before in this slice: a listing that moves is asked for some rows again.
+    pub again: u64,
     /// Records whose key this run has written already, with other content; counted as changed too. One whose first copy was
     /// as stored, and so not written, is not noticed.
     pub conflicting: u64,
@@ -213,6 +220,7 @@ impl std::ops::AddAssign for RowCounts {
         self.new += other.new;
         self.changed += other.changed;
         self.unchanged += other.unchanged;
+        self.again += other.again;
         self.conflicting += other.conflicting;
     }
 }

@@ -42,12 +42,18 @@ async fn stats(State(server): State<Arc<Server>>) -> Response {
     json(&server.stats())
 }
 
-/// The latest requests; with `path`, those for it.
+/// The latest requests; with `path`, those for it; with `after`, those with a higher number.
 async fn requests(State(server): State<Arc<Server>>, RawQuery(query): RawQuery) -> Response {
-    let path = Parameters::of(query.as_deref().unwrap_or_default()).value("path");
+    let parameters = Parameters::of(query.as_deref().unwrap_or_default());
+    let path = parameters.value("path");
+    let after = match number(&parameters, "after", 0) {
+        Ok(after) => after,
+        Err(reason) => return wrong(&reason),
+    };
     let requests = lock(&server.requests);
     let latest: Vec<_> = requests
         .latest()
+        .filter(|request| request.number > after)
         .filter(|request| path.as_deref().is_none_or(|path| request.path == path))
         .collect();
     json(&json!({ "count": requests.count(), "requests": latest }))
@@ -92,12 +98,8 @@ async fn clear_faults(State(server): State<Arc<Server>>) -> Response {
 /// What happened to a changing listing, and what it has now; with `from` and `to`, between these requests.
 async fn churned(State(server): State<Arc<Server>>, RawQuery(query): RawQuery) -> Response {
     let parameters = Parameters::of(query.as_deref().unwrap_or_default());
-    let number = |name, default| match parameters.value(name) {
-        None => Ok(default),
-        Some(text) => text.parse().map_err(|_| format!("`{name}` is the number of a request")),
-    };
-    let asked = number("from", 0).and_then(|from| Ok((from, number("to", u64::MAX)?)));
-    let (from, to) = match asked {
+    let to = number(&parameters, "to", u64::MAX);
+    let (from, to) = match number(&parameters, "from", 0).and_then(|from| Ok((from, to?))) {
         Ok(asked) => asked,
         Err(reason) => return wrong(&reason),
     };
@@ -109,6 +111,13 @@ async fn churned(State(server): State<Arc<Server>>, RawQuery(query): RawQuery) -
         Some(churned) => json(&churned.shown(from, to)),
         None => wrong(&format!("`path` names no listing that changes between requests: `{path}`")),
     }
+}
+
+/// The number of a request that a parameter gives.
+fn number(parameters: &Parameters, name: &str, default: u64) -> Result<u64, String> {
+    parameters.value(name).map_or(Ok(default), |text| {
+        text.parse().map_err(|_| format!("`{name}` must be the number of a request"))
+    })
 }
 
 /// Sets how much all changing listings change between requests, by `{"rate": 0}`.

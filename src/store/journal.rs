@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 
-use super::{Dates, Store, StoreError, error::Doing, holders, pauses};
+use super::{Dates, Store, StoreError, error::Doing, holders, log, pauses};
 use crate::clock::format_utc;
 
 /// A run of a job, as `_sync_runs` numbers it.
@@ -160,7 +160,7 @@ impl Store {
             .execute(&mut writer.connection)
             .await
             .doing("record the end of a run")?;
-        Ok(())
+        log::look_after(&mut writer, self.clock.now()).await.map(|_| ())
     }
 
     /// Records that a run has begun with an endpoint.

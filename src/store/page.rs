@@ -66,7 +66,8 @@ pub(super) async fn commit(
     }
     let (turn, is_reordered) = turn(page, &row_ids);
     if let Some(earlier) = page.earlier {
-        rows.unchanged = rows.unchanged.saturating_sub(row_ids.common(&earlier.in_slice));
+        rows.again = rows.unchanged.min(row_ids.common(&earlier.in_slice));
+        rows.unchanged -= rows.again;
     }
     rejects::put_aside(&mut transaction, page, now).await.doing(COMMIT)?;
     count(&mut transaction, page, turn, &rows).await.doing(COMMIT)?;

@@ -8,7 +8,9 @@ use super::{Everything, Width, error::EndpointError, runner::chain};
 use crate::{
     api::classify::Problem,
     clock::{BootTime, Now},
-    store::{Effort, Holder, RowCounts, RunId, RunResult, SchemaChange, Scrubbed, StoreError},
+    store::{
+        Effort, FullLog, Holder, RowCounts, RunId, RunResult, SchemaChange, Scrubbed, StoreError,
+    },
 };
 
 /// What happens in a run, for those who watch it.
@@ -254,6 +256,11 @@ pub enum Pause {
     /// Another process is at work on the endpoint.
     #[error("another process is syncing this endpoint{}", .0.as_ref().map_or_else(String::new, |holder| format!(": {holder}")))]
     Locked(Option<Box<Holder>>),
+    /// The database's log may not grow any further.
+    #[error(
+        "{0} by a program that keeps on reading an earlier state of the database: end its transaction, and the next run goes on"
+    )]
+    FullLog(FullLog),
     /// The program was asked to stop.
     #[error("stopped by a signal; the next run goes on")]
     Stopped,
@@ -264,7 +271,7 @@ impl Pause {
     pub fn not_before(&self) -> Option<NotBefore> {
         match self {
             Self::Wait(until) | Self::Refused { until, .. } => Some(*until),
-            Self::Locked(_) | Self::Stopped => None,
+            Self::Locked(_) | Self::FullLog(_) | Self::Stopped => None,
         }
     }
 }

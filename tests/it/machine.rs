@@ -1,10 +1,14 @@
 //! Faults of the machine: what a disk, a clock, a sleep and a network may do to a sync at any point, and that the next run
 //! has all of it right.
 
+mod clocks;
+mod network;
 mod passes;
 mod positions;
 mod preload;
+mod sleeps;
 
+pub(crate) use self::preload::{DiskFault, meets_disk_fault};
 use crate::support::{Answer, Api, Asked, Sandbox};
 
 /// An endpoint whose rows are typed, deleted and judged, with a ledger, on the pages of [`before`] and [`after`].

@@ -111,13 +111,14 @@ fn line(event: &Event<'_>, width: usize) -> Option<String> {
 
 /// What became of a page's records, without what did not occur: `, 198 new, 2 changed`.
 fn counts(records: usize, rows: RowCounts) -> String {
-    let stored = rows.new + rows.changed + rows.unchanged;
+    let stored = rows.new + rows.changed + rows.unchanged + rows.again;
     let rejected = (records as u64).saturating_sub(stored);
     let mut text = String::new();
     for (count, what) in [
         (rows.new, "new"),
         (rows.changed, "changed"),
         (rows.unchanged, "unchanged"),
+        (rows.again, "again"),
         (rejected, "rejected"),
     ] {
         if count > 0 {

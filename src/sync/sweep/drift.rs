@@ -7,7 +7,7 @@ impl Sweeper<'_> {
     /// How many records this run has read so far.
     pub(super) fn records(&self) -> u64 {
         let rows = self.progress.rows;
-        rows.new + rows.changed + rows.unchanged + self.progress.rejected
+        rows.new + rows.changed + rows.unchanged + rows.again + self.progress.rejected
     }
 
     /// Notes which fields have vanished or are back. A sweep without a record tells nothing of fields, nor do changes alone, and

@@ -81,6 +81,9 @@ impl Sweeper<'_> {
             if self.stop.is_cancelled() {
                 return Err(Halt::Paused(Pause::Stopped));
             }
+            if let Some(full) = self.shared.store.look_after_log().await? {
+                return Err(Halt::Paused(Pause::FullLog(full)));
+            }
             let read = match self.requester.get(&self.url(&place)).await? {
                 Answer::Page(response) => self.read(&mut place, &response).await?,
                 answer => self.no_page(&mut place, answer).await?,

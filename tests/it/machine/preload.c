@@ -1,5 +1,6 @@
 /*
- * Makes a disk fail, and lets a machine sleep, for one process: loaded before the C library (LD_PRELOAD).
+ * Makes a disk or the name server fail, moves the clock and lets the machine sleep, for one process: loaded before the C
+ * library (LD_PRELOAD).
  *
  * FAULT_CALL     the calls that fail: `write`, `sync` (fsync, fdatasync) or `size` (ftruncate)
  * FAULT_AT       the first of them that fails, counted from 1
@@ -7,7 +8,9 @@
  * FAULT_ERRNO    the number of the error
  * FAULT_FIRED    a file that is made once one has failed
  * FAULT_WHILE    a file as long as which there is a fault, where it is not about the number of the call
- * SUSPENDED_FOR  a file with eight bytes: the nanoseconds that the monotonic clock has missed
+ * NAMES_FAIL     a file as long as which no name is found
+ * CLOCKS         a file with two numbers of eight bytes: the nanoseconds that the wall clock is ahead, and those that the
+ *                monotonic clock has missed, as it does in suspend. The program reads the boot clock without this library.
  *
  * Only files whose name has `mapiq.db` in it fail: what the program prints does not. A write that fails has written the
  * first half of its bytes, as a disk may.
@@ -16,6 +19,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,14 +31,14 @@
 #include <unistd.h>
 
 static atomic_long calls;
-static const volatile int64_t *suspended;
+static const volatile int64_t *shifts;
 
 __attribute__((constructor)) static void prepare(void) {
-    const char *path = getenv("SUSPENDED_FOR");
+    const char *path = getenv("CLOCKS");
     int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (file >= 0) {
-        void *shared = mmap(NULL, sizeof(int64_t), PROT_READ, MAP_SHARED, file, 0);
-        if (shared != MAP_FAILED) suspended = shared;
+        void *shared = mmap(NULL, 2 * sizeof(int64_t), PROT_READ, MAP_SHARED, file, 0);
+        if (shared != MAP_FAILED) shifts = shared;
         close(file);
     }
 }
@@ -101,12 +105,21 @@ int ftruncate(int fd, off_t length) { return ftruncate64(fd, length); }
 
 int clock_gettime(clockid_t clock, struct timespec *time) {
     static int (*next)(clockid_t, struct timespec *);
-    if (!next) next = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    if (!next) *(void **)&next = dlsym(RTLD_NEXT, "clock_gettime");
     int result = next(clock, time);
-    if (result == 0 && clock == CLOCK_MONOTONIC && suspended) {
-        int64_t left = (int64_t)time->tv_sec * 1000000000 + time->tv_nsec - *suspended;
-        time->tv_sec = left / 1000000000;
-        time->tv_nsec = left % 1000000000;
+    if (result == 0 && shifts && (clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC)) {
+        int64_t shift = clock == CLOCK_REALTIME ? shifts[0] : -shifts[1];
+        int64_t shifted = (int64_t)time->tv_sec * 1000000000 + time->tv_nsec + shift;
+        time->tv_sec = shifted / 1000000000;
+        time->tv_nsec = shifted % 1000000000;
     }
     return result;
+}
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found) {
+    static int (*next)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    const char *file = getenv("NAMES_FAIL");
+    if (file && access(file, F_OK) == 0) return EAI_AGAIN;
+    if (!next) *(void **)&next = dlsym(RTLD_NEXT, "getaddrinfo");
+    return next(name, service, hints, found);
 }

@@ -2,12 +2,14 @@
 
 use std::{
     fs,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     process::Command,
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
 
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 /// The library's file.
 pub(super) fn library() -> &'static Path {
@@ -85,4 +87,57 @@ fn fails(command: &mut Command, call: Call, error: Error) {
         .env("LD_PRELOAD", library())
         .env("FAULT_CALL", call)
         .env("FAULT_ERRNO", (error as i32).to_string());
+}
+
+/// A fault of the disk from the first write on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum DiskFault {
+    Full,
+    Broken,
+}
+
+/// Has a command meet that.
+pub(crate) fn meets_disk_fault(command: &mut Command, fault: DiskFault) {
+    let error = match fault {
+        DiskFault::Full => Error::NoSpace,
+        DiskFault::Broken => Error::Io,
+    };
+    fails(command, Call::Write, error);
+    command.env("FAULT_LASTS", "1");
+}
+
+/// Has a command find no name while a file is there.
+pub(super) fn finds_no_name_while(command: &mut Command, file: &Path) {
+    command.env("LD_PRELOAD", library()).env("NAMES_FAIL", file);
+}
+
+/// The clocks of a command, which a test can move while it runs.
+#[derive(Clone)]
+pub(super) struct Clocks(Arc<NamedTempFile>);
+
+impl Clocks {
+    /// Clocks that are right.
+    pub(super) fn of(command: &mut Command) -> Self {
+        let clocks = Self(Arc::new(NamedTempFile::new().expect("a temporary file can be made")));
+        clocks.put(0, Duration::ZERO, false);
+        clocks.put(1, Duration::ZERO, false);
+        command.env("LD_PRELOAD", library()).env("CLOCKS", clocks.0.path());
+        clocks
+    }
+
+    /// Puts the wall clock a day ahead, or a day back.
+    pub(super) fn jump_a_day(&self, ahead: bool) {
+        self.put(0, Duration::from_hours(24), !ahead);
+    }
+
+    /// Has the monotonic clock miss a time for which the machine was asleep.
+    pub(super) fn miss(&self, length: Duration) {
+        self.put(1, length, false);
+    }
+
+    fn put(&self, place: u64, length: Duration, back: bool) {
+        let nanos = i64::try_from(length.as_nanos()).expect("the test's times are short");
+        let nanos = if back { -nanos } else { nanos };
+        self.0.as_file().write_all_at(&nanos.to_ne_bytes(), place * 8).expect("the file is open");
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::Simulator;
+use super::{Simulator, definition::Definition};
 
 /// What the oracle says of a listing.
 fn oracle(simulator: &Simulator, query: &str) -> Value {
@@ -177,5 +177,20 @@ fn what_the_oracle_is_not_asked_properly_is_told() {
     }
     for body in ["", "{}", r#"{"rate": -1}"#, r#"{"rate": "2"}"#] {
         assert_eq!(simulator.ask("POST", "/_simulator/churn", "", body).status, 400, "{body}");
+    }
+}
+
+#[test]
+fn records_that_have_changed_are_as_the_definition_promises() {
+    let paths = ["/v2/users", "/v2/reservations", "/v2/check-ins", "/v2/parking-lots"];
+    let churns = paths.map(|path| format!("{path}=5,kinds=insert+delete+return+change+resort"));
+    let flags = churns.iter().flat_map(|churn| ["--churn", churn.as_str()]);
+    let simulator = Simulator::start(&flags.collect::<Vec<_>>());
+    let (definition, token) = (Definition::of(&simulator), simulator.token());
+    for path in paths {
+        for page in 1..=20 {
+            let received = simulator.get(&format!("{path}?page={page}&pageSize=3"), &token);
+            definition.check(path, "get", &received);
+        }
     }
 }
