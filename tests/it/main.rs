@@ -8,6 +8,7 @@ mod checks;
 mod command_line;
 mod daemon;
 mod groups;
+mod guarantees;
 mod history;
 mod holders;
 mod listing;
