@@ -49,7 +49,7 @@ impl Asked {
 
 /// An answer of the scripted API.
 pub(crate) struct Answer {
-    status: StatusCode,
+    pub(crate) status: StatusCode,
     headers: Vec<(&'static str, String)>,
     body: Body,
 }
