@@ -10,3 +10,10 @@ CREATE TABLE _sync_holders (
     waits_for         TEXT,             -- rate limit | pause | next try; NULL: for nothing, or not for long
     waits_until       TEXT
 );
+
+-- When the file was last found to be whole. A check that finds damage leaves no line: nothing is written to such a file.
+CREATE TABLE _sync_checks (
+    kind        TEXT PRIMARY KEY,       -- quick_check
+    finished_at TEXT NOT NULL,
+    duration_ms INTEGER NOT NULL
+);

@@ -3,6 +3,7 @@
 //! One connection a process, behind a fair lock: SQLite has one writer at a time anyway, and readers are other programs.
 
 mod backup;
+mod check;
 mod columns;
 mod coverage;
 mod ddl;
@@ -11,6 +12,7 @@ mod drift;
 mod error;
 mod files;
 mod header;
+mod history;
 mod holders;
 mod journal;
 mod ledger;
@@ -44,6 +46,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use self::writer::Writer;
 pub use self::{
     backup::{Backup, BackupError, backup},
+    check::Checked,
     coverage::Coverage,
     drift::{Change, SchemaChange, Told},
     error::{Cause, StoreError},
@@ -149,8 +152,8 @@ pub struct Turn<'p> {
     pub checkpoint: Checkpoint<'p>,
     /// Whether not all rows that the page stands for are known.
     pub unsure: bool,
-    /// Whether the listing that it ends may not have brought all of its records.
-    pub mismatch: bool,
+    /// Whether its listing has ended, and may not have returned rows that were there all the time.
+    pub lacks: bool,
 }
 
 /// What became of a page.

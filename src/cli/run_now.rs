@@ -68,8 +68,17 @@ pub(super) async fn sync(
         Ok(app) => app,
         Err(error) => return fail_app(error).into(),
     };
-    let reports = tokio::select! {
-        reports = app.run_once(jobs, trigger, stop) => reports,
+    let run = async {
+        let reports = app.run_once(jobs, trigger, stop).await;
+        let is_usable = |reports: &Vec<JobReport>| ExitStatus::of(reports) != ExitStatus::Database;
+        let checked = match &reports {
+            Ok(reports) if is_usable(reports) => app.check_if_due(stop).await,
+            _ => Ok(()),
+        };
+        (reports, checked)
+    };
+    let (reports, checked) = tokio::select! {
+        done = run => done,
         never = tell_stop(stop) => match never {},
     };
     console::clear_bars();
@@ -90,7 +99,7 @@ pub(super) async fn sync(
             "the same command, with --from {from} --to {to}, goes on where this one has stopped"
         ));
     }
-    let status = match (closed, printed) {
+    let status = match (checked.and(closed), printed) {
         (Err(error), _) => fail_app(error),
         (Ok(()), Err(error)) => fail(ExitStatus::Failed, &error),
         (Ok(()), Ok(())) => ExitStatus::of(&reports),

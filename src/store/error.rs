@@ -344,6 +344,11 @@ impl Cause {
         self.code() == Some(NO_ROOM_FOR_INDEX) || self.primary_code() == Some(13)
     }
 
+    /// Whether the statement was told to end.
+    pub(super) fn is_interrupt(&self) -> bool {
+        self.primary_code() == Some(9)
+    }
+
     fn advice(&self) -> Option<&'static str> {
         if self.code() == Some(NO_ROOM_FOR_INDEX) {
             return Some(NO_SPACE_OR_BROKEN);

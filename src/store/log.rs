@@ -15,7 +15,7 @@ const LOOK: &str = "look after the write-ahead log";
 
 /// A log of this size is worth a look: the size that `journal_size_limit` cuts an idle one back to, and four times the one at
 /// which it is copied into the file.
-const NOTICED: u64 = 64 << 20;
+pub(super) const NOTICED: u64 = 64 << 20;
 
 /// No page is asked for while the log is larger than this, and held.
 const LARGEST: u64 = 1 << 30;

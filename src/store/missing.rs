@@ -208,20 +208,6 @@ async fn note(
     Ok(())
 }
 
-/// Takes rows off those that are noted as missing: a sweep has returned them that does not remember what it sees.
-pub(super) async fn are_there(
-    connection: &mut SqliteConnection,
-    endpoint: &str,
-    rows: &RowSet,
-) -> Result<(), sqlx::Error> {
-    let mut missing = noted(connection, endpoint).await?;
-    if missing.is_empty() {
-        return Ok(());
-    }
-    missing -= rows;
-    note(connection, endpoint, &missing).await
-}
-
 /// Drops what is remembered of an endpoint's sweeps that are over and were never judged: what they have returned is there.
 pub(super) async fn drop_unjudged(
     connection: &mut SqliteConnection,

@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 use super::{
     Checkpoint, Committed, Page, Reading, RowCounts, StoreError, Turn, columns, coverage, drift,
     error::Doing,
-    missing, rejects,
+    rejects,
     row_set::RowSet,
     seen, upsert, widths,
     writer::{self, Writer},
@@ -48,8 +48,8 @@ pub(super) async fn commit(
         drift::record_page(&mut transaction, &met, &before, &table, now).await.doing(COMMIT)?;
     }
     let stamp = upsert::Stamp { now: now.into(), run: page.run };
-    let mut row_ids =
-        (page.reading != Reading::Unjudged || page.earlier.is_some()).then(RowSet::default);
+    let is_remembered = page.reading != Reading::Unjudged;
+    let mut row_ids = (is_remembered || page.earlier.is_some()).then(RowSet::default);
     let mut rows = upsert::upsert(
         &mut transaction,
         &table,
@@ -61,14 +61,8 @@ pub(super) async fn commit(
     .await
     .doing(COMMIT)?;
     let row_ids = row_ids.unwrap_or_default();
-    match page.reading {
-        Reading::Unjudged => {}
-        Reading::Changes => {
-            missing::are_there(&mut transaction, page.endpoint, &row_ids).await.doing(COMMIT)?;
-        }
-        Reading::First | Reading::Second => {
-            seen::remember(&mut transaction, page, &row_ids).await.doing(COMMIT)?;
-        }
+    if is_remembered {
+        seen::remember(&mut transaction, page, &row_ids).await.doing(COMMIT)?;
     }
     let (turn, is_reordered) = turn(page, &row_ids);
     if let Some(earlier) = page.earlier {
@@ -146,7 +140,7 @@ async fn checkpoint(
     if finished_at.is_none() {
         return Ok(false);
     }
-    if turn.mismatch {
+    if turn.lacks {
         coverage::cannot_tell(connection, page.sweep).await?;
     }
     let completed = sqlx::query(

@@ -10,7 +10,7 @@ use super::{Page, Store, StoreError, SweepId, error::Doing, row_set::RowSet};
 pub enum Reading {
     /// It will not be judged which rows are missing: nothing is remembered.
     Unjudged,
-    /// Changes only, which tell of no row that it is missing. What it returns is there.
+    /// Changes only, which tell of no row that it is missing, but what they return is there.
     Changes,
     /// The first read.
     First,

@@ -9,7 +9,7 @@ use super::{
     Reading, RunId, Store, StoreError,
     coverage::{self, moment},
     error::Doing,
-    missing,
+    history, missing,
 };
 use crate::clock::format_utc;
 
@@ -138,6 +138,7 @@ impl Store {
             plan,
             backfill: plan.backfill.map(|dates| dates.to_string()),
             now: &stamp,
+            kept_from: format_utc(now.wall - TimeDelta::days(history::DAYS)),
             now_ns: now.boot.as_nanos(),
             boot_id: self.clock.boot_id(),
         };
@@ -197,6 +198,8 @@ struct Wanted<'w> {
     plan: &'w Plan<'w>,
     backfill: Option<String>,
     now: &'w str,
+    /// Since when sweeps are kept that are over.
+    kept_from: String,
     now_ns: i64,
     boot_id: &'w str,
 }
@@ -257,6 +260,7 @@ async fn begin(
     .execute(&mut *connection)
     .await?;
     let id = inserted.last_insert_rowid();
+    history::drop_sweeps(connection, wanted.endpoint, &wanted.kept_from).await?;
     if !plan.judges {
         // It may return them, and nobody will know.
         missing::forget(connection, wanted.endpoint).await?;

@@ -8,6 +8,7 @@ mod positions;
 mod preload;
 mod sleeps;
 
+pub(crate) use self::preload::{DiskFault, meets_disk_fault};
 use crate::support::{Answer, Api, Asked, Sandbox};
 
 /// An endpoint whose rows are typed, deleted and judged, with a ledger, on the pages of [`before`] and [`after`].

@@ -147,7 +147,7 @@ impl Stored {
             records: &flat,
             rejects: &rejects,
             effort: Effort::default(),
-            turn: Turn { checkpoint: Checkpoint::Next("{}"), unsure: false, mismatch: false },
+            turn: Turn { checkpoint: Checkpoint::Next("{}"), unsure: false, lacks: false },
             if_reordered: None,
         };
         let store = self.store.as_ref().expect("the database is open");

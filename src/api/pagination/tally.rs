@@ -52,9 +52,10 @@ impl End {
         (!is_explained).then_some((self.records, total))
     }
 
-    /// Whether nothing tells that a record did not come.
-    pub fn is_whole(&self) -> bool {
-        !self.moved && self.mismatch().is_none()
+    /// Whether rows that were there from the first page to the last may not have come: what came or went meanwhile does not
+    /// explain the numbers, or the listing has moved too much.
+    pub fn may_lack_rows(&self) -> bool {
+        self.moved || self.mismatch().is_some()
     }
 
     /// Whether all rows that were there from the first page to the last have come, as far as can be known.

@@ -45,13 +45,12 @@ impl Written {
     fn turn(&self, unsure: bool) -> Turn<'_> {
         match &self.step {
             Step::Next(_) => {
-                let checkpoint = Checkpoint::Next(&self.checkpoint);
-                Turn { checkpoint, unsure, mismatch: false }
+                Turn { checkpoint: Checkpoint::Next(&self.checkpoint), unsure, lacks: false }
             }
             Step::End(end) => Turn {
                 checkpoint: Checkpoint::Complete,
                 unsure: unsure || !end.is_sure(),
-                mismatch: !end.is_whole(),
+                lacks: end.may_lack_rows(),
             },
         }
     }
@@ -138,12 +137,15 @@ impl Sweeper<'_> {
     ) -> Result<Read, Halt> {
         let written = Written::new(step);
         let turn = match &written.step {
-            Step::Next(_) => Turn {
-                checkpoint: Checkpoint::NextPass(&written.checkpoint),
-                unsure: false,
-                mismatch: false,
+            Step::Next(_) => {
+                let checkpoint = Checkpoint::NextPass(&written.checkpoint);
+                Turn { checkpoint, unsure: false, lacks: false }
+            }
+            Step::End(end) => Turn {
+                checkpoint: Checkpoint::PastTheEnd,
+                unsure: !end.is_sure(),
+                lacks: end.may_lack_rows(),
             },
-            Step::End(_) => Turn { checkpoint: Checkpoint::PastTheEnd, ..written.turn(false) },
         };
         self.commit(place, &Records::default(), (turn, None)).await?;
         Ok(match written.step {

@@ -89,6 +89,23 @@ fn fails(command: &mut Command, call: Call, error: Error) {
         .env("FAULT_ERRNO", (error as i32).to_string());
 }
 
+/// A fault of the disk from the first write on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum DiskFault {
+    Full,
+    Broken,
+}
+
+/// Has a command meet that.
+pub(crate) fn meets_disk_fault(command: &mut Command, fault: DiskFault) {
+    let error = match fault {
+        DiskFault::Full => Error::NoSpace,
+        DiskFault::Broken => Error::Io,
+    };
+    fails(command, Call::Write, error);
+    command.env("FAULT_LASTS", "1");
+}
+
 /// Has a command find no name while a file is there.
 pub(super) fn finds_no_name_while(command: &mut Command, file: &Path) {
     command.env("LD_PRELOAD", library()).env("NAMES_FAIL", file);

@@ -1,7 +1,12 @@
 //! When everything is asked for, although changes might do.
 
-use super::{LONG_AGO, api, listing, lock, put, run, stored, users, utc};
-use crate::support::{Sandbox, wait_until};
+use std::sync::Arc;
+
+use super::{LONG_AGO, api, asked, listing, lock, page, put, run, stored, users, utc};
+use crate::{
+    listing::Gate,
+    support::{Api, Sandbox, wait_until},
+};
 
 /// As if the last complete sweep, and the last full one, had been begun so much earlier.
 fn earlier(sandbox: &Sandbox, known: &str, full: &str) {
@@ -120,6 +125,29 @@ fn a_person_can_ask_for_everything() {
     sandbox.execute("DELETE FROM _sync_coverage WHERE endpoint = 'users'");
     assert_eq!(run(&sandbox, &api), [""]);
     assert_ne!(run(&sandbox, &api), [""]);
+}
+
+#[test]
+fn a_person_can_ask_for_everything_while_changes_are_read() {
+    let listed = listing(1..=2);
+    let gate = Gate::new();
+    let api = Api::serve({
+        let (listed, gate) = (Arc::clone(&listed), Arc::clone(&gate));
+        move |asked| {
+            gate.pass();
+            page(&listed, asked)
+        }
+    });
+    let sandbox = users(&api, "");
+    gate.allow(1);
+    run(&sandbox, &api);
+    let running = sandbox.start(&["--run-now"]);
+    wait_until("changes are asked for", || asked(&api) == 2);
+    sandbox.execute("DELETE FROM _sync_coverage");
+    gate.open();
+    running.wait().expect_status(0).expect_stderr("users: asked only for what has changed");
+    assert_eq!(sandbox.count("SELECT count(*) FROM _sync_coverage"), 0);
+    assert_eq!(run(&sandbox, &api), [""]);
 }
 
 #[test]

@@ -1,7 +1,14 @@
 //! Rows that are missing: only what is not among everything is, and a change is a sign of life.
 
-use super::{api, asked, full_is_due, listing, lock, put, run, stored, users};
-use crate::support::Sandbox;
+use std::sync::Arc;
+
+use rustix::process::Signal;
+
+use super::{Listed, api, asked, full_is_due, listing, lock, page, put, run, stored, users};
+use crate::{
+    listing::Gate,
+    support::{Api, Sandbox, wait_until},
+};
 
 #[test]
 fn a_row_that_is_gone_is_marked_by_a_full_sweep_only_and_revived_by_a_change() {
@@ -26,7 +33,7 @@ fn a_row_that_is_gone_is_marked_by_a_full_sweep_only_and_revived_by_a_change() {
 }
 
 /// A full sweep that misses the last two of nine rows, of more pages than the limit has requests: the next one decides.
-fn two_are_missing(listed: &super::Listed, api: &crate::support::Api) -> Sandbox {
+fn two_are_missing(listed: &Listed, api: &Api) -> Sandbox {
     let sandbox = users(api, "rate_limit = { requests = 4, per = \"50ms\" }");
     run(&sandbox, api);
     for id in [8, 9] {
@@ -72,6 +79,54 @@ fn a_row_that_a_change_has_brought_between_two_reads_is_there() {
     full_is_due(&sandbox);
     run(&sandbox, &api);
     assert_eq!(sandbox.lines(deleted), ["8", "9"]);
+}
+
+#[test]
+fn changes_that_were_interrupted_for_hours_leave_what_is_missing_as_it_is() {
+    let listed = listing(1..=9);
+    let gate = Gate::new();
+    let api = Api::serve({
+        let (listed, gate) = (Arc::clone(&listed), Arc::clone(&gate));
+        move |asked| {
+            gate.pass();
+            page(&listed, asked)
+        }
+    });
+    gate.allow(5 + 5);
+    let sandbox = two_are_missing(&listed, &api);
+    for id in 1..=4 {
+        put(&listed, id, "b");
+    }
+    gate.allow(1);
+    let before = asked(&api);
+    let running = sandbox.start(&["--run-now"]);
+    wait_until("the second page is asked for", || asked(&api) == before + 2);
+    running.signal(Signal::KILL);
+    running.wait();
+    gate.open();
+    sandbox.execute(
+        "UPDATE _sync_checkpoints SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-5 hours') WHERE finished_at IS NULL",
+    );
+    sandbox.run(&["--run-now"]).expect_status(0).expect_stderr("goes on after 1 page");
+    full_is_due(&sandbox);
+    run(&sandbox, &api);
+    let deleted = sandbox.lines("SELECT id FROM users WHERE _deleted_at IS NOT NULL");
+    assert_eq!(deleted, ["8", "9"]);
+}
+
+#[test]
+fn where_rows_are_to_stay_nothing_is_left_to_remember() {
+    let listed = listing(1..=3);
+    let api = api(&listed);
+    let sandbox = users(&api, "on_missing = \"keep\"");
+    run(&sandbox, &api);
+    lock(&listed).remove(&3);
+    put(&listed, 1, "b");
+    assert_ne!(run(&sandbox, &api), [""]);
+    assert_eq!(sandbox.count("SELECT count(*) FROM _sync_seen"), 0);
+    full_is_due(&sandbox);
+    run(&sandbox, &api);
+    assert_eq!(stored(&sandbox), ["1|b", "2|a", "3|a"]);
 }
 
 #[test]

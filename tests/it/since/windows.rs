@@ -1,31 +1,38 @@
 //! A window that is asked for changes: dates that no sweep has covered yet are asked for whole.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use chrono::{Days, NaiveDate};
+use rustix::process::Signal;
 
 use super::{Item, Listed, follows_on, listing, lock, now};
 use crate::{
-    support::{Answer, Api, Asked, Sandbox},
+    listing::Gate,
+    support::{Answer, Api, Asked, Sandbox, wait_until},
     windows::on_one_day,
 };
 
 /// Bookings, one a day, that were all changed long ago: the id is the day's number.
 fn serve(listed: &Listed) -> Api {
     let listed = Arc::clone(listed);
-    Api::serve(move |asked| {
-        let (from, to) = (day(asked.param("startDate")), day(asked.param("endDate")));
-        let since = asked.query.get("updatedAfter").map(|since| super::utc(since));
-        let listed = lock(&listed);
-        let records: Vec<String> = from
-            .iter_days()
-            .take_while(|date| *date <= to)
-            .filter_map(|date| Some((date, listed.get(&number(date))?)))
-            .filter(|(_, item)| since.is_none_or(|since| item.updated.is_some_and(|at| at > since)))
-            .map(|(date, item)| format!(r#"{{"id":"{date}","date":"{date}","v":"{}"}}"#, item.v))
-            .collect();
-        Answer::json(format!("[{}]", records.join(",")))
-    })
+    Api::serve(move |asked| answer(&listed, asked))
+}
+
+fn answer(listed: &Listed, asked: &Asked) -> Answer {
+    let (from, to) = (day(asked.param("startDate")), day(asked.param("endDate")));
+    let since = asked.query.get("updatedAfter").map(|since| super::utc(since));
+    let listed = lock(listed);
+    let records: Vec<String> = from
+        .iter_days()
+        .take_while(|date| *date <= to)
+        .filter_map(|date| Some((date, listed.get(&number(date))?)))
+        .filter(|(_, item)| since.is_none_or(|since| item.updated.is_some_and(|at| at > since)))
+        .map(|(date, item)| format!(r#"{{"id":"{date}","date":"{date}","v":"{}"}}"#, item.v))
+        .collect();
+    Answer::json(format!("[{}]", records.join(",")))
 }
 
 fn day(text: &str) -> NaiveDate {
@@ -157,22 +164,19 @@ fn a_backfill_asks_for_everything_and_leaves_the_bound_alone() {
 #[test]
 fn a_slice_that_is_too_wide_is_cut_and_asked_for_as_before() {
     on_one_day(|today| {
+        let most = Arc::new(AtomicI64::new(100));
         let listed = bookings(today);
-        let inner = Arc::clone(&listed);
-        let limit = Arc::new(std::sync::atomic::AtomicI64::new(100));
-        let most = Arc::clone(&limit);
+        let held = Arc::clone(&most);
         let api = Api::serve(move |asked| {
             let (from, to) = (day(asked.param("startDate")), day(asked.param("endDate")));
-            if number(to) - number(from) >= most.load(std::sync::atomic::Ordering::SeqCst) {
+            if number(to) - number(from) >= held.load(Ordering::SeqCst) {
                 return Answer::status(400, r#"{"title":"The range is too wide."}"#);
             }
-            let count = from.iter_days().take_while(|date| *date <= to).count();
-            assert!(count <= lock(&inner).len(), "the year is wide enough");
-            Answer::json("[]")
+            answer(&listed, asked)
         });
         let mut sandbox = sandbox(&api, "ahead = \"3d\"");
         assert_eq!(run(&sandbox, &api, today), ["0..3 everything"]);
-        limit.store(2, std::sync::atomic::Ordering::SeqCst);
+        most.store(2, Ordering::SeqCst);
         sandbox.set("MAPIQ_SYNC__ENDPOINT__BOOKINGS__WINDOW__AHEAD", "5d");
         let asked = run(&sandbox, &api, today);
         let bound = follows_on(&sandbox, 1);
@@ -183,5 +187,53 @@ fn a_slice_that_is_too_wide_is_cut_and_asked_for_as_before() {
             "4..5 everything".to_owned(),
         ];
         assert_eq!(asked, expected);
+    });
+}
+
+#[test]
+fn a_backfill_by_other_settings_leaves_nothing_to_build_on() {
+    on_one_day(|today| {
+        let api = serve(&bookings(today));
+        let mut sandbox = sandbox(&api, "back = \"1d\"");
+        run(&sandbox, &api, today);
+        sandbox.set("MAPIQ_SYNC__ENDPOINT__BOOKINGS__PARAMS", "{ kind = 'b' }");
+        let from = today.to_string();
+        sandbox.run(&["--run-now", "--from", &from, "--to", &from]).expect_status(0);
+        sandbox.unset("MAPIQ_SYNC__ENDPOINT__BOOKINGS__PARAMS");
+        assert_eq!(run(&sandbox, &api, today), ["-1..0 everything"]);
+    });
+}
+
+#[test]
+fn a_sweep_that_was_killed_asks_for_its_changes_and_for_the_days_that_have_come() {
+    on_one_day(|today| {
+        let listed = bookings(today);
+        let gate = Gate::new();
+        let held = Arc::clone(&gate);
+        let api = Api::serve(move |asked| {
+            held.pass();
+            answer(&listed, asked)
+        });
+        let sandbox = sandbox(&api, "back = \"1d\"\nahead = \"2d\"\nslice = \"2d\"");
+        gate.allow(2);
+        assert_eq!(run(&sandbox, &api, today), ["-1..0 everything", "1..2 everything"]);
+        gate.allow(1);
+        let running = sandbox.start(&["--run-now"]);
+        wait_until("the second slice is asked for", || api.asked_for("/bookings").len() == 4);
+        running.signal(Signal::KILL);
+        running.wait();
+        gate.open();
+        // As if it had been planned yesterday.
+        sandbox.execute(
+            "UPDATE _sync_checkpoints SET lower = strftime('%Y-%m-%dT%H:%M:%S', lower, '-1 day'), \
+             upper = strftime('%Y-%m-%dT%H:%M:%S', upper, '-1 day') WHERE sweep_id = 2",
+        );
+        let asked = run(&sandbox, &api, today);
+        let bound = follows_on(&sandbox, 1);
+        assert_eq!(asked, [format!("0..1 {bound}"), "2..2 everything".to_owned()]);
+        // What it has covered is all of it, the day that was added too.
+        let asked = run(&sandbox, &api, today);
+        let bound = follows_on(&sandbox, 2);
+        assert_eq!(asked, [format!("-1..0 {bound}"), format!("1..2 {bound}")]);
     });
 }
