@@ -108,7 +108,7 @@ fn rows_that_come_and_go_between_pages_cost_none_that_stays() {
         for run in 1..=3 {
             let (status, throughout) = moving.run();
             let stored = moving.stored();
-            let lost: Vec<_> = throughout.iter().filter(|id| stored.get(*id).is_none()).collect();
+            let lost: Vec<_> = throughout.iter().filter(|id| !stored.contains_key(*id)).collect();
             assert!(
                 lost.is_empty(),
                 "{style} {seed}: {lost:?} lost by run {run}, which ended {status}"
@@ -129,7 +129,7 @@ fn a_listing_that_is_sorted_anew_is_told_or_read_whole_and_marks_no_row_that_is_
         for run in 1..=3 {
             let (status, throughout) = moving.run();
             let stored = moving.stored();
-            let lost = throughout.iter().filter(|id| stored.get(*id).is_none()).count();
+            let lost = throughout.iter().filter(|id| !stored.contains_key(*id)).count();
             assert!(
                 lost == 0 || status == 65,
                 "{style} {seed}: {lost} lost by run {run}, which ended {status}"
