@@ -200,9 +200,9 @@ fn without_a_limit_there_is_no_ledger_and_no_wait() {
 
 #[test]
 fn a_second_run_at_once_keeps_to_what_the_first_has_left() {
-    let window = Window::new(4, Duration::from_secs(2));
+    let window = Window::new(4, Duration::from_secs(5));
     let api = limited(&window, 3);
-    let endpoints = endpoint("users", "/users", "rate_limit = { requests = 4, per = \"2s\" }");
+    let endpoints = endpoint("users", "/users", "rate_limit = { requests = 4, per = \"5s\" }");
     let sandbox = Sandbox::with_api(&api.url(), &endpoints);
 
     sandbox.run(&["--run-now"]).expect_status(0);
