@@ -6,6 +6,7 @@ mod bad_input;
 mod budget;
 mod command_line;
 mod daemon;
+mod fuzzed;
 mod groups;
 mod listing;
 mod missing;
