@@ -8,6 +8,7 @@ mod command_line;
 mod daemon;
 mod fuzzed;
 mod groups;
+mod histories;
 mod listing;
 mod missing;
 mod paging;
