@@ -1,5 +1,6 @@
 //! The composition root: from the configuration to a runner, and from the schedule's ticks to runs.
 
+mod checks;
 mod logging;
 mod serve;
 
@@ -73,6 +74,15 @@ impl App {
         let runs = jobs.iter().map(|job| self.runner.run(job, trigger, stop));
         let reports = futures_util::future::join_all(runs).await;
         reports.into_iter().collect::<Result<_, _>>().map_err(AppError::Store)
+    }
+
+    /// Checks the database for damage where a day has passed since the last check.
+    ///
+    /// # Errors
+    /// Where it is damaged, or cannot be read.
+    pub async fn check_if_due(&self, stop: &CancellationToken) -> Result<(), AppError> {
+        checks::check_if_due(&self.store, stop).await?;
+        Ok(())
     }
 
     /// Tries the rejected records of all endpoints, or of one, again; asks nothing of the API, and needs no credentials.

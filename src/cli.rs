@@ -21,7 +21,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use tokio_util::sync::CancellationToken;
 
 pub use self::exit_status::ExitStatus;
@@ -114,18 +114,21 @@ pub fn run(arguments: Arguments) -> ExitCode {
             .into();
         }
     };
-    write_no_core();
     let status = runtime.block_on(dispatch(arguments));
     // Who has signalled twice does not wait for a name server either.
     runtime.shutdown_background();
     status.into()
 }
 
-/// A core file would hold the secret, the token and people's data.
-fn write_no_core() {
+/// Keeps what the process has in memory, the secret, the token and people's data, from core files and from other processes
+/// of the same user. To be called before any of it is there.
+pub fn keep_memory_private() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     // Where the unit's filter forbids the call, the unit has set the limit itself.
     setrlimit(Resource::Core, none).ok();
+    // The limit does not bind a program that core files are piped to, such as systemd-coredump; this does. No kernel
+    // refuses it, and there is nobody to tell yet.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).ok();
 }
 
 async fn dispatch(arguments: Arguments) -> ExitStatus {

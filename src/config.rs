@@ -16,6 +16,7 @@ mod overlay;
 mod pagination;
 mod reader;
 mod rejects;
+mod since;
 mod transforms;
 mod tree;
 mod values;

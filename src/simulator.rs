@@ -6,6 +6,7 @@
 //! assumptions; `GET /openapi.json` states them. The data follow from [`Settings`] and the simulated time alone. Faults
 //! are put in by [`Settings::faults`], or later by those who test; see docs/simulator.md.
 
+mod churn;
 mod clock;
 mod connection;
 mod control;
@@ -31,6 +32,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use self::{
+    churn::Churn,
     clock::real_now,
     counts::Counts,
     faults::Fault,
@@ -38,7 +40,7 @@ pub use self::{
 };
 use self::{
     connection::{Connections, Wire},
-    data::{Endpoint, Filter},
+    data::Endpoint,
     server::Server,
 };
 
@@ -87,7 +89,7 @@ impl Simulator {
 
     /// How many records the listing at a path has, as the simulated time is now; `None`: there is none.
     pub fn records(&self, path: &str) -> Option<u64> {
-        Some(self.0.select(Endpoint::at(path)?, Filter::default()).total())
+        Some(self.0.records(Endpoint::at(path)?))
     }
 }
 

@@ -3,17 +3,22 @@
 //! One connection a process, behind a fair lock: SQLite has one writer at a time anyway, and readers are other programs.
 
 mod backup;
+mod check;
 mod columns;
+mod coverage;
 mod ddl;
 mod definition;
 mod drift;
 mod error;
 mod files;
 mod header;
+mod history;
+mod holders;
 mod journal;
 mod ledger;
 mod live;
 mod lock;
+mod log;
 mod missing;
 mod open;
 mod page;
@@ -41,12 +46,16 @@ use tokio::sync::{Mutex, MutexGuard};
 use self::writer::Writer;
 pub use self::{
     backup::{Backup, BackupError, backup},
+    check::Checked,
+    coverage::Coverage,
     drift::{Change, SchemaChange, Told},
     error::{Cause, StoreError},
+    holders::Holder,
     journal::{Effort, EndpointEnd, PausedEndpoint, RunId, RunResult, Trigger},
     ledger::{Asker, Reservation, Reserved, Settlement, TOKEN_GROUP},
     live::{DateColumn, DatedFrom},
     lock::FileLock,
+    log::FullLog,
     missing::{Judgement, ReadSlice},
     pauses::AskedPause,
     query::{Grid, query},
@@ -54,7 +63,7 @@ pub use self::{
     row_set::RowSet,
     scrub::{Scrubbed, erase::Erasure},
     seen::Reading,
-    sweeps::{Bounds, Dates, Origin, Slice, Sweep, SweepId},
+    sweeps::{Bounds, Dates, Origin, Plan, Slice, Sweep, SweepId},
     widths::LearntWidth,
 };
 use crate::{
@@ -96,8 +105,8 @@ pub struct Page<'p> {
     pub slice: i64,
     /// What its rows are remembered for.
     pub reading: Reading,
-    /// Whether not all rows that the page stands for are known.
-    pub unsure: bool,
+    /// What its slice has returned so far; `None` where the page is all of it.
+    pub earlier: Option<&'p Earlier>,
     /// What the records' path ids mean.
     pub paths: &'p Paths,
     /// The records, in the order sent.
@@ -107,7 +116,55 @@ pub struct Page<'p> {
     /// What the page has cost since the one before.
     pub effort: Effort,
     /// Where the slice stands after this page.
+    pub turn: Turn<'p>,
+    /// Where it stands instead, if more than so many rows came before in this pass.
+    pub if_reordered: Option<(u64, Turn<'p>)>,
+}
+
+/// The rows that a slice has returned so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Earlier {
+    /// In all passes over its listing.
+    pub in_slice: RowSet,
+    /// In the present one, where it is not the first.
+    pub in_pass: Option<RowSet>,
+}
+
+impl Earlier {
+    /// In the present pass.
+    pub fn in_pass(&self) -> &RowSet {
+        self.in_pass.as_ref().unwrap_or(&self.in_slice)
+    }
+
+    /// Adds what a page has returned.
+    pub fn add(&mut self, rows: &RowSet) {
+        self.in_slice |= rows;
+        if let Some(in_pass) = &mut self.in_pass {
+            *in_pass |= rows;
+        }
+    }
+}
+
+/// Where a slice stands after a page, and what is known of it then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn<'p> {
+    /// Where it stands.
     pub checkpoint: Checkpoint<'p>,
+    /// Whether not all rows that the page stands for are known.
+    pub unsure: bool,
+    /// Whether its listing has ended, and may not have returned rows that were there all the time.
+    pub lacks: bool,
+}
+
+/// What became of a page.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Committed {
+    /// Of its records.
+    pub rows: RowCounts,
+    /// The rows that they are.
+    pub row_ids: RowSet,
+    /// Whether [`Page::if_reordered`] was the case.
+    pub is_reordered: bool,
 }
 
 /// A record that cannot be stored.
@@ -128,6 +185,8 @@ pub enum Checkpoint<'p> {
     Complete,
     /// There was no such page: the one before was the last.
     PastTheEnd,
+    /// There was no such page, and the listing is read once more from this state.
+    NextPass(&'p str),
 }
 
 impl Checkpoint<'_> {
@@ -135,7 +194,7 @@ impl Checkpoint<'_> {
     pub fn pages(&self) -> u64 {
         match self {
             Self::Next(_) | Self::Complete => 1,
-            Self::PastTheEnd => 0,
+            Self::PastTheEnd | Self::NextPass(_) => 0,
         }
     }
 }
@@ -149,6 +208,8 @@ pub struct RowCounts {
     pub changed: u64,
     /// Rows that were as stored, and were not written.
     pub unchanged: u64,
+    /// The same, which came before in this slice: a listing that moves is asked for some rows again.
+    pub again: u64,
     /// Records whose key this run has written already, with other content; counted as changed too. One whose first copy was
     /// as stored, and so not written, is not noticed.
     pub conflicting: u64,
@@ -159,6 +220,7 @@ impl std::ops::AddAssign for RowCounts {
         self.new += other.new;
         self.changed += other.changed;
         self.unchanged += other.unchanged;
+        self.again += other.again;
         self.conflicting += other.conflicting;
     }
 }
@@ -245,7 +307,7 @@ impl Store {
     ///
     /// # Errors
     /// Where the page cannot be stored; then nothing of it is.
-    pub async fn commit_page(&self, page: &Page<'_>) -> Result<RowCounts, StoreError> {
+    pub async fn commit_page(&self, page: &Page<'_>) -> Result<Committed, StoreError> {
         let mut writer = self.writer().await?;
         writer.make_sure_it_is_there()?;
         page::commit(&mut writer, page, self.clock.now().wall).await

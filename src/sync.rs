@@ -2,6 +2,7 @@
 
 mod attempt;
 mod error;
+mod hold;
 mod missing;
 mod paused;
 mod plan;
@@ -9,6 +10,7 @@ mod rejects;
 mod report;
 mod runner;
 mod shared;
+mod since;
 mod sweep;
 mod window;
 
@@ -26,6 +28,7 @@ pub use self::{
     },
     runner::{Runner, chain},
     shared::Watcher,
+    since::{Everything, SinceSettings},
     window::{DateFormat, FormatError, Width, WindowEnd, WindowSettings},
 };
 
@@ -52,6 +55,8 @@ pub struct EndpointSettings {
     pub pagination: Style,
     /// The range of dates to ask for; `None`: the whole listing is one snapshot.
     pub window: Option<WindowSettings>,
+    /// How it is asked for changes only; `None`: it never is.
+    pub since: Option<SinceSettings>,
     /// The rate limit of this endpoint's group.
     pub limit: Limit,
     /// Endpoints of one group share one budget (default: the path).

@@ -110,7 +110,8 @@ pub(crate) fn time_so_far(pid: u32) -> Result<Duration> {
 }
 
 fn written(pid: u32) -> Result<u64> {
-    let io = fs::read_to_string(format!("/proc/{pid}/io"))?;
+    let io = fs::read_to_string(format!("/proc/{pid}/io"))
+        .context("only root sees what the program writes, since its memory is private")?;
     let written = io.lines().find_map(|line| line.strip_prefix("wchar: "));
     Ok(written.context("the kernel counts what is written")?.parse()?)
 }

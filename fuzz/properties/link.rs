@@ -46,6 +46,8 @@ fn next(lines: &[HeaderValue]) -> Result<Option<Url>, String> {
         total: None,
         next: None,
         digest: Digest::of(b"a page"),
+        keys: &[],
+        reordered: false,
         url: &"https://api.example.com/v2/users?page=2#top".parse().expect("it is a URL"),
         headers: &headers,
         base: &base(),

@@ -291,6 +291,14 @@ impl Digest {
         Self::from_hash(blake3::hash(bytes))
     }
 
+    /// What stands for this and all that came before it.
+    #[must_use]
+    pub fn after(self, before: Option<Self>) -> Self {
+        before.map_or(self, |Self(before)| {
+            Self::of(&[before.to_be_bytes(), self.0.to_be_bytes()].concat())
+        })
+    }
+
     fn from_hash(hash: blake3::Hash) -> Self {
         let mut half = [0; 16];
         half.iter_mut().zip(hash.as_bytes()).for_each(|(to, from)| *to = *from);

@@ -3,6 +3,8 @@
 mod counted;
 mod error;
 mod named;
+mod passes;
+mod tally;
 mod trail;
 
 use http::HeaderMap;
@@ -10,10 +12,12 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use error::ListingError;
+pub use tally::End;
 
 use self::{
     counted::{Counted, Counting, Unit},
     named::{Address, Named},
+    tally::Tally,
 };
 use super::{link, page::Digest};
 use crate::rows::FieldPath;
@@ -79,16 +83,6 @@ enum Position {
     Link(Named<Address>),
 }
 
-/// What a listing has come to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Tally {
-    /// The records of all pages, a page that was sent again counted once.
-    records: u64,
-    /// The total last stated.
-    total: Option<u64>,
-}
-
 /// What one response held, as far as paging goes.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'r> {
@@ -100,6 +94,10 @@ pub struct Seen<'r> {
     pub next: Option<&'r str>,
     /// Tells this page from others.
     pub digest: Digest,
+    /// What tells its records from others, those without a key left out; needed where [`Style::overlaps`] says so.
+    pub keys: &'r [Digest],
+    /// Whether more of its rows came before in this pass than [`Style::may_repeat`] says.
+    pub reordered: bool,
     /// The URL that it came from, which a next URL is relative to.
     pub url: &'r Url,
     /// Its headers.
@@ -110,6 +108,10 @@ pub struct Seen<'r> {
 
 /// What comes after a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and it is nearly always the large one"
+)]
 pub enum Step {
     /// Another request.
     Next(State),
@@ -117,19 +119,18 @@ pub enum Step {
     End(End),
 }
 
-/// A listing that was read to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct End {
-    /// How many records its pages held; a page that was sent again is counted once.
-    pub records: u64,
-    /// The total last stated.
-    pub total: Option<u64>,
+/// Where one kind of listing goes on.
+enum Went<P> {
+    Next(P),
+    End(End),
 }
 
-impl End {
-    /// The records seen and the total stated, where they differ.
-    pub fn mismatch(&self) -> Option<(u64, u64)> {
-        self.total.filter(|total| *total != self.records).map(|total| (self.records, total))
+impl<P> Went<P> {
+    fn step(self, position: impl FnOnce(P) -> Position) -> Step {
+        match self {
+            Self::Next(next) => Step::Next(State(position(next))),
+            Self::End(end) => Step::End(end),
+        }
     }
 }
 
@@ -142,6 +143,17 @@ impl State {
             Position::Cursor(at) => at.seen.records,
             Position::NextUrl(at) | Position::Link(at) => at.seen.records,
         }
+    }
+
+    /// The pages of the present pass so far, and whether it is not the first.
+    pub fn pass(&self) -> (u64, bool) {
+        let passes = match &self.0 {
+            Position::None {} => return (0, false),
+            Position::Page(at) | Position::Offset(at) => at.passes,
+            Position::Cursor(at) => at.passes,
+            Position::NextUrl(at) | Position::Link(at) => at.passes,
+        };
+        (passes.pages(), passes.is_again())
     }
 
     /// Whether the request to make is one to the origin of `base`: a checkpoint may name the URL of a time when the
@@ -202,13 +214,31 @@ impl Style {
 
     fn counting(&self) -> Option<Counting<'_>> {
         match self {
-            Self::Page { page_param: param, size, .. } => {
-                Some(Counting { unit: Unit::Pages, param, size: size.as_ref() })
+            Self::Page { page_param: param, size, first } => {
+                Some(Counting { unit: Unit::Pages, first: *first, param, size: size.as_ref() })
             }
             Self::Offset { offset_param: param, limit } => {
-                Some(Counting { unit: Unit::Records, param, size: limit.as_ref() })
+                Some(Counting { unit: Unit::Records, first: 0, param, size: limit.as_ref() })
             }
             Self::None | Self::Cursor { .. } | Self::NextUrl { .. } | Self::Link => None,
+        }
+    }
+
+    /// Whether a page is compared with the one before by [`Seen::keys`].
+    pub fn overlaps(&self) -> bool {
+        matches!(self, Self::Offset { .. })
+    }
+
+    /// How many of a page's rows may be ones that came before in this pass, if rows were only added to the listing and
+    /// deleted from it meanwhile; `None`: any number.
+    pub fn may_repeat(&self, state: &State, seen: &Seen<'_>) -> Option<u64> {
+        match (&state.0, self.counting()) {
+            (Position::Page(at) | Position::Offset(at), Some(counting)) => {
+                at.may_repeat(counting, seen)
+            }
+            (Position::Cursor(at), _) => Some(at.may_repeat(seen)),
+            (Position::NextUrl(at) | Position::Link(at), _) => Some(at.may_repeat(seen)),
+            _ => None,
         }
     }
 
@@ -217,17 +247,23 @@ impl Style {
     /// A listing by pages or offsets ends at the stated total, at an empty page, or at a page shorter than the longest,
     /// unless the total stated says that there is more; one by cursors or URLs only where no next one is named.
     ///
+    /// Where a total that drops, or an offset's overlap, tells that rows may have been passed over, it goes back to that
+    /// place. Where rows come again that nothing explains, the listing was sorted anew: it is read once more from its
+    /// start, up to three times, and what still cannot be known is in [`End::moved`].
+    ///
     /// # Errors
     ///
     /// The listing repeats itself, so that it would never end, or its next page is one that cannot be asked for.
     pub fn advance(&self, state: &State, seen: &Seen<'_>) -> Result<Step, ListingError> {
         match (self, &state.0, self.counting()) {
-            (Self::None, Position::None {}, _) => Ok(Step::End(Tally::default().with(seen).end())),
+            (Self::None, Position::None {}, _) => {
+                Ok(Step::End(Tally::default().with(seen).end(false)))
+            }
             (Self::Page { .. }, Position::Page(at), Some(counting)) => {
-                at.advance(counting, seen).map(|went| step(went, Position::Page))
+                at.advance(counting, seen).map(|went| went.step(Position::Page))
             }
             (Self::Offset { .. }, Position::Offset(at), Some(counting)) => {
-                at.advance(counting, seen).map(|went| step(went, Position::Offset))
+                at.advance(counting, seen).map(|went| went.step(Position::Offset))
             }
             (Self::Cursor { param, next }, Position::Cursor(at), _) => {
                 let repeats = |_: &_| ListingError::CursorRepeats {
@@ -235,52 +271,30 @@ impl Style {
                     next: next.clone(),
                 };
                 let went = at.advance(named::cursor(seen.next)?, seen, repeats)?;
-                Ok(step(went, Position::Cursor))
+                Ok(went.step(Position::Cursor))
             }
             (Self::NextUrl { .. }, Position::NextUrl(at), _) => {
                 let went = at.advance(Address::of(seen.next, seen)?, seen, Address::repeats)?;
-                Ok(step(went, Position::NextUrl))
+                Ok(went.step(Position::NextUrl))
             }
             (Self::Link, Position::Link(at), _) => {
                 let next = link::next(seen.headers, seen.url)
                     .map_err(|source| ListingError::LinkMalformed { source })?;
                 let next = Address::of(next.as_deref(), seen)?;
-                Ok(step(at.advance(next, seen, Address::repeats)?, Position::Link))
+                Ok(at.advance(next, seen, Address::repeats)?.step(Position::Link))
             }
             _ => Err(ListingError::ForeignState),
         }
     }
 
     /// What a 404 at this state means: the end after the first page that is counted, else `None`, an error.
-    pub fn not_found(&self, state: &State) -> Option<End> {
-        match (&state.0, self.counting()) {
-            (Position::Page(at) | Position::Offset(at), Some(_)) if !at.is_start() => {
-                Some(at.seen.end())
-            }
+    pub fn not_found(&self, state: &State) -> Option<Step> {
+        let counting = self.counting()?;
+        match &state.0 {
+            Position::Page(at) => at.not_found(counting).map(|went| went.step(Position::Page)),
+            Position::Offset(at) => at.not_found(counting).map(|went| went.step(Position::Offset)),
             _ => None,
         }
-    }
-}
-
-/// The step that what a listing has come to, and where it goes on, amount to.
-fn step<P>((now, next): (Tally, Option<P>), position: impl FnOnce(P) -> Position) -> Step {
-    next.map_or_else(|| Step::End(now.end()), |next| Step::Next(State(position(next))))
-}
-
-impl Tally {
-    /// Counts a page.
-    fn with(self, seen: &Seen<'_>) -> Self {
-        let records = self.records.saturating_add(seen.records);
-        Self { records, ..self.restated(seen) }
-    }
-
-    /// Keeps the total that a page states, without its records.
-    fn restated(self, seen: &Seen<'_>) -> Self {
-        Self { total: seen.total.or(self.total), ..self }
-    }
-
-    fn end(self) -> End {
-        End { records: self.records, total: self.total }
     }
 }
 

@@ -14,6 +14,12 @@ use crate::{
 /// Logs what a person would want to know of a run afterwards, but for the line that [`run`] writes at its end.
 pub(super) fn event(event: &Event<'_>) {
     match event {
+        Event::Queued { endpoint, ahead } => {
+            tracing::info!(
+                endpoint.name = endpoint,
+                "waits for job {ahead}, which is at work on it"
+            );
+        }
         Event::Resumed { endpoint, pages } => {
             tracing::debug!(
                 endpoint.name = endpoint,
@@ -23,6 +29,16 @@ pub(super) fn event(event: &Event<'_>) {
         }
         Event::StartsOver { endpoint, reason } => {
             tracing::warn!(endpoint.name = endpoint, "starts over: {reason}");
+        }
+        Event::AsksForChanges { endpoint, since } => {
+            tracing::debug!(
+                endpoint.name = endpoint,
+                since = format_utc(*since),
+                "asks for changes only"
+            );
+        }
+        Event::AsksForEverything { endpoint, reason } => {
+            tracing::debug!(endpoint.name = endpoint, "asks for everything: {reason}");
         }
         Event::Scrubbed { endpoint, scrubbed } => {
             tracing::info!(endpoint.name = endpoint, "removed from what is stored: {scrubbed}");
@@ -40,6 +56,12 @@ pub(super) fn event(event: &Event<'_>) {
                 rows,
                 pages,
                 "asks once more for missing rows"
+            );
+        }
+        Event::ReadsAgain { endpoint, .. } => {
+            tracing::debug!(
+                endpoint.name = endpoint,
+                "the listing moved while it was read: reads it once more"
             );
         }
         Event::PageStored { endpoint, page, records, .. } => {
@@ -123,6 +145,13 @@ fn finished(report: &EndpointReport) {
             "the API stated another total than it returned"
         );
     }
+    if report.moved > 0 {
+        tracing::warn!(
+            endpoint.name = name,
+            listings = report.moved,
+            "the listing moved each time that it was read: rows may have been passed over, and nothing was marked as deleted by it"
+        );
+    }
 }
 
 fn failed(endpoint: &str, error: &EndpointError) {
@@ -143,11 +172,18 @@ pub(super) fn run(report: &JobReport, trigger: Trigger) {
     let sum = |count: fn(&EndpointReport) -> u64| report.endpoints.iter().map(count).sum::<u64>();
     let elapsed =
         report.endpoints.iter().map(|endpoint| endpoint.elapsed).max().unwrap_or_default();
+    let changes_only: Vec<&str> = report
+        .endpoints
+        .iter()
+        .filter(|endpoint| endpoint.since.is_some())
+        .map(|endpoint| &*endpoint.endpoint)
+        .collect();
     tracing::info!(
         job.name = report.job,
         run.id = report.run.0,
         trigger = trigger.as_str(),
         result = report.result().as_str(),
+        changes_only = (!changes_only.is_empty()).then(|| changes_only.join(", ")),
         pages = sum(|endpoint| endpoint.pages),
         rows.new = sum(|endpoint| endpoint.rows.new),
         rows.changed = sum(|endpoint| endpoint.rows.changed),

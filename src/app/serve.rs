@@ -1,12 +1,12 @@
 //! The daemon's loop: ticks and ends of pauses to runs.
 
-use std::{future::pending, panic::AssertUnwindSafe, sync::Arc};
+use std::{future::pending, panic::AssertUnwindSafe, pin::pin, sync::Arc};
 
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{App, AppError, logging};
+use super::{App, AppError, checks, logging};
 use crate::{
     clock::{BootTime, Clock},
     daemon::{self, Notices, Resumptions, Running, Tick},
@@ -159,6 +159,9 @@ impl Daemon {
     ) -> Result<(), AppError> {
         let (finished, mut ended) = mpsc::unbounded_channel();
         let mut told = String::new();
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let mut checks = pin!(checks::daily(store, clock, self.stop.clone()));
+        let mut checks_go_on = true;
         let damage = loop {
             if let Some(damage) = self.store.damage() {
                 self.stop.cancel();
@@ -185,6 +188,7 @@ impl Daemon {
                     }
                 },
                 Some(tick) = ticks.recv() => self.tick(&tick.job, &finished),
+                () = &mut checks, if checks_go_on => checks_go_on = false,
                 () = sleep_until(&self.clock, self.resumptions.next()) => {
                     let now = self.clock.now().boot;
                     for endpoint in self.resumptions.take_due(now, &mut self.running) {

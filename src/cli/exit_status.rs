@@ -46,7 +46,10 @@ impl ExitStatus {
             })
             .collect();
         let attention = |report: &&EndpointReport| {
-            report.rejected > 0 || report.mismatch.is_some() || report.waiting.is_some()
+            report.rejected > 0
+                || report.mismatch.is_some()
+                || report.moved > 0
+                || report.waiting.is_some()
         };
         if failures.contains(&FailureClass::Database)
             || reports.iter().any(|report| report.journal.is_some())

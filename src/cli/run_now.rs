@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     app::App,
+    clock::format_utc,
     config::Config,
     store::{Dates, RunResult, Told, Trigger},
     sync::{Ending, EndpointReport, JobReport, JobSettings, chain},
@@ -67,8 +68,17 @@ pub(super) async fn sync(
         Ok(app) => app,
         Err(error) => return fail_app(error).into(),
     };
-    let reports = tokio::select! {
-        reports = app.run_once(jobs, trigger, stop) => reports,
+    let run = async {
+        let reports = app.run_once(jobs, trigger, stop).await;
+        let is_usable = |reports: &Vec<JobReport>| ExitStatus::of(reports) != ExitStatus::Database;
+        let checked = match &reports {
+            Ok(reports) if is_usable(reports) => app.check_if_due(stop).await,
+            _ => Ok(()),
+        };
+        (reports, checked)
+    };
+    let (reports, checked) = tokio::select! {
+        done = run => done,
         never = tell_stop(stop) => match never {},
     };
     console::clear_bars();
@@ -79,6 +89,7 @@ pub(super) async fn sync(
     };
     console::print("");
     let printed = print_result(Look::of_stdout().table(&summary(&reports)).trim_end());
+    print_changes_only(&reports);
     print_schema_changes(&reports);
     print_trouble(&reports);
     if let Trigger::Backfill(Dates { from, to }) = trigger
@@ -88,7 +99,7 @@ pub(super) async fn sync(
             "the same command, with --from {from} --to {to}, goes on where this one has stopped"
         ));
     }
-    let status = match (closed, printed) {
+    let status = match (checked.and(closed), printed) {
         (Err(error), _) => fail_app(error),
         (Ok(()), Err(error)) => fail(ExitStatus::Failed, &error),
         (Ok(()), Ok(())) => ExitStatus::of(&reports),
@@ -161,6 +172,16 @@ fn time(elapsed: Duration) -> String {
     }
 }
 
+/// Says which endpoints were not asked for everything.
+fn print_changes_only(reports: &[JobReport]) {
+    for report in reports.iter().flat_map(|report| &report.endpoints) {
+        if let Some(since) = report.since {
+            let (name, since) = (&report.endpoint, format_utc(since));
+            console::print(&format!("{name}: asked only for what has changed since {since}"));
+        }
+    }
+}
+
 /// Says how the records have changed their shape, in a line an endpoint: good to know, and no error.
 pub(super) fn print_schema_changes(reports: &[JobReport]) {
     let endpoints = reports.iter().flat_map(|report| &report.endpoints);
@@ -189,9 +210,17 @@ fn print_trouble(reports: &[JobReport]) {
         }
         if let Some((read, stated)) = report.mismatch {
             print_error(&format!(
-                "{name}: the API stated {} and returned {}; run again, and if it stays so, check `records`, `total` and `pagination`",
+                "{name}: the API stated {} and returned {}, {} too {}; run again, and if it stays so, check `records`, `total` and `pagination`",
                 counted(stated, "record"),
-                thousands(read)
+                thousands(read),
+                thousands(read.abs_diff(stated)),
+                if read < stated { "few" } else { "many" },
+            ));
+        }
+        if report.moved > 0 {
+            print_error(&format!(
+                "{name}: {} moved each time that it was read, rows may have been passed over until the next run; can `params` ask for an order that does not change, such as by the key?",
+                counted(report.moved, "listing")
             ));
         }
     }

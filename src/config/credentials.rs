@@ -75,8 +75,10 @@ impl Place {
             Self::SystemdCredential(_, None) => {
                 Ok(Err(format!("{} (the variable is not set)", self.name())))
             }
-            Self::SystemdCredential(_, Some(path)) | Self::KeyOfFile { path: Some(path), .. } => {
-                read(path)
+            Self::SystemdCredential(_, Some(path)) => read(path, &self.name()),
+            // Not the path: where there is no such file, it may be the secret itself, in the wrong place.
+            Self::KeyOfFile { key, file, path: Some(path) } => {
+                read(path, &format!("{key} in {}", file.display()))
             }
             Self::KeyOfFile { path: None, .. } => Ok(Err(format!("{} (not set)", self.name()))),
         }
@@ -91,15 +93,24 @@ fn filled(value: Option<&str>, place: &str) -> Result<String, String> {
     }
 }
 
-fn read(path: &Path) -> Result<Result<String, String>, String> {
+/// Reads a file; where there is none, that is told by another name than its path.
+fn read(path: &Path, name: &str) -> Result<Result<String, String>, String> {
     let place = path.display();
     match fs::read_to_string(path) {
         Ok(text) => Ok(filled(Some(&text), &place.to_string())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Ok(Err(format!("{place} (no such file)")))
-        }
+        Err(error) if is_of_no_file(error.kind()) => Ok(Err(format!("{name} (no such file)"))),
         Err(error) => Err(format!("the credential file {place} cannot be read: {error}")),
     }
+}
+
+fn is_of_no_file(error: io::ErrorKind) -> bool {
+    matches!(
+        error,
+        io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::InvalidFilename
+            | io::ErrorKind::InvalidInput
+    )
 }
 
 /// The first value found in the places.
@@ -274,7 +285,16 @@ mod tests {
         let error = look(&variables, Some("id"), Some(folder.path().join("gone")))
             .expect_err("there is no secret");
         assert!(error.contains(&format!("{path}/client_secret (empty)")), "{error}");
-        assert!(error.contains(&format!("{path}/gone (no such file)")), "{error}");
+        assert!(error.contains("api.client_secret_file in c.toml (no such file)"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_in_the_place_of_its_files_path_is_not_told() {
+        for secret in ["hunter2", "hunter2\0", &"hunter2/".repeat(1000), "/etc/passwd/hunter2"] {
+            let error = look(&environment(&[]), Some("id"), Some(secret.into()))
+                .expect_err("there is no such file");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use super::{
     pagination,
     reader::{Problem, Section},
-    transforms,
+    since, transforms,
     tree::{Node, Origin},
     values, window,
 };
@@ -17,8 +17,6 @@ use crate::{
 
 /// The greatest number that TOML can hold.
 const MOST_ROWS: i128 = i64::MAX as i128;
-
-const SINCE_KEYS: [&str; 3] = ["param", "lookback", "full_every"];
 
 /// What `[rate_limit]` says.
 pub(super) struct RateLimit {
@@ -123,8 +121,10 @@ fn read(endpoint: &mut Section<'_>, default: Limit) -> Option<EndpointSettings> 
     let window = endpoint
         .optional_section("window")
         .map(|section| window::read(section, style.as_ref(), transforms.as_ref()));
+    let window = window.flatten();
+    let others = since::Others { params: &params, style: style.as_ref(), window: window.as_ref() };
+    let since = endpoint.optional_section("since").map(|section| since::read(section, &others));
     let on_missing = read_on_missing(endpoint);
-    refuse_unsupported(endpoint);
 
     let (name, path) = (name?, path?);
     Some(EndpointSettings {
@@ -135,7 +135,8 @@ fn read(endpoint: &mut Section<'_>, default: Limit) -> Option<EndpointSettings> 
         records,
         total,
         pagination: style?,
-        window: window.flatten(),
+        window,
+        since: since.flatten(),
         limit,
         transforms: transforms?,
         on_missing,
@@ -148,14 +149,6 @@ fn read_rate_limit(endpoint: &mut Section<'_>, default: Limit) -> (Limit, Option
     let group = section.optional("group", values::filled_text);
     section.finish();
     (limit, group)
-}
-
-fn refuse_unsupported(endpoint: &mut Section<'_>) {
-    endpoint.refuse_table(
-        "since",
-        &SINCE_KEYS,
-        Problem::not_supported("leave it out: every run reads the whole listing"),
-    );
 }
 
 /// Reads what becomes of rows that the API no longer returns, and how many are marked without asking.

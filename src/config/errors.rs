@@ -83,18 +83,28 @@ impl Excerpt {
 /// The line as it may be shown in a log: a secret written into the file by mistake, or a URL's user and password, is
 /// cut off with all that follows.
 fn masked(line: &str) -> String {
-    const SECRET: &str = "client_secret";
-    let after_key = line.match_indices(SECRET).find_map(|(at, _)| {
-        let end = at + SECRET.len();
-        let rest = line.get(end..)?;
-        (!rest.starts_with("_file")).then_some(end)
-    });
+    const SECRETS: [&str; 7] = [
+        "client_secret",
+        "client-secret",
+        "clientsecret",
+        "hash_key",
+        "hash-key",
+        "hashkey",
+        "password",
+    ];
+    let lower = line.to_ascii_lowercase();
+    let after_key =
+        SECRETS.iter().flat_map(|secret| lower.match_indices(secret)).filter_map(|(at, secret)| {
+            let end = at + secret.len();
+            let rest = lower.get(end..)?;
+            (!rest.starts_with("_file")).then_some(end)
+        });
     let after_scheme = line.match_indices("://").find_map(|(at, separator)| {
         let start = at + separator.len();
         let authority = line.get(start..)?.split(['/', '"', '\'']).next()?;
         authority.contains('@').then_some(start)
     });
-    match after_key.into_iter().chain(after_scheme).min() {
+    match after_key.chain(after_scheme).min() {
         Some(end) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line.to_owned(),
     }
@@ -166,6 +176,9 @@ mod tests {
             (r#"api = { client_id = "x", client_secret = "hunter2" }"#, {
                 r#"api = { client_id = "x", client_secret…"#
             }),
+            (r#"hash_key = "hunter2""#, "hash_key…"),
+            (r#"clientSecret "hunter2""#, "clientSecret…"),
+            (r#"hash_key_file = "key""#, r#"hash_key_file = "key""#),
             (r#"base_url = "https://user:hunter2@host""#, r#"base_url = "https://…"#),
             (r#"client_secret_file = "secret""#, r#"client_secret_file = "secret""#),
             (r#"base_url = "https://host/@x""#, r#"base_url = "https://host/@x""#),

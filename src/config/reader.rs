@@ -305,13 +305,6 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// Refuses a known table where it is there, whatever it holds.
-    pub(super) fn refuse_table(&mut self, key: &'static str, inner: &[&str], problem: Problem) {
-        let name = dotted(&self.name, key);
-        self.diagnostics.known.borrow_mut().extend(inner.iter().map(|key| dotted(&name, key)));
-        self.refuse(key, problem);
-    }
-
     /// Notes something wrong with a key of this table.
     pub(super) fn report(&self, origin: &Origin, key: &str, Problem { message, help }: Problem) {
         let message = format!("`{}` {message}", dotted(&self.shown, key));

@@ -4,6 +4,7 @@ mod accepted;
 mod documented;
 mod refused;
 mod rendered;
+mod since;
 mod windows;
 
 use std::path::Path;

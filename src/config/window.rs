@@ -102,7 +102,8 @@ fn read_params(
     (from, to)
 }
 
-fn paging_params(style: &Style) -> Vec<String> {
+/// The parameters that a style of paging asks with.
+pub(super) fn paging_params(style: &Style) -> Vec<String> {
     let first = match style.request(&style.start()) {
         Request::Params(params) => params,
         Request::Url(_) => Vec::new(),
@@ -132,7 +133,8 @@ fn read_field(window: &mut Section<'_>, transforms: Option<&Transforms>) -> Opti
     Some(field)
 }
 
-fn format(node: &Node) -> Result<DateFormat, Problem> {
+/// How moments are written.
+pub(super) fn format(node: &Node) -> Result<DateFormat, Problem> {
     DateFormat::new(&values::text(node)?)
         .map_err(|error| Problem::new(error.to_string(), error.mend()))
 }

@@ -3,7 +3,7 @@
 //! tokio-cron-scheduler 0.15 keeps the offset from UTC that a zone had when the job was added, so a cron job of its own is
 //! an hour off after a change of the clocks. So each job gets a one-shot alarm for its next moment in its own zone, and
 //! another when that has rung. An alarm only makes the agenda be looked at: what is due, the agenda alone decides, and
-//! it is looked at once a minute even if no alarm rings (one set before the wall clock was put back rings too late).
+//! it is looked at every ten seconds even if no alarm rings (one set before the wall clock was put back rings too late).
 
 mod next;
 
@@ -28,7 +28,7 @@ use super::ScheduleSettings;
 use crate::clock::Clock;
 
 /// How long no alarm may ring before the agenda is looked at all the same.
-const LOOK_AGAIN: Duration = Duration::from_mins(1);
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// How long the scheduler may take to take an alarm, which it does in microseconds. It answers on a channel that nobody
 /// answers on should its task have died.
@@ -138,7 +138,7 @@ fn request(ticks: &mpsc::Sender<Tick>, tick: Tick) -> bool {
 }
 
 /// Sets an alarm that rings at `moment` or less than two seconds after it, never before. One that cannot be set is made
-/// up for by the look at the agenda once a minute.
+/// up for by the look at the agenda every ten seconds.
 async fn set_alarm(
     alarms: &JobScheduler,
     moment: DateTime<Utc>,

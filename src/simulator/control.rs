@@ -13,6 +13,8 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
+    churn,
+    data::Endpoint,
     faults::Fault,
     openapi,
     query::Parameters,
@@ -28,6 +30,7 @@ pub(crate) fn routes() -> Router<Arc<Server>> {
         .route("/_simulator/stats", get(stats))
         .route("/_simulator/requests", get(requests))
         .route("/_simulator/faults", get(faults).post(add_faults).delete(clear_faults))
+        .route("/_simulator/churn", get(churned).post(set_rate))
         .route("/_simulator/time", get(time).post(advance))
 }
 
@@ -39,12 +42,18 @@ async fn stats(State(server): State<Arc<Server>>) -> Response {
     json(&server.stats())
 }
 
-/// The latest requests; with `path`, those for it.
+/// The latest requests; with `path`, those for it; with `after`, those with a higher number.
 async fn requests(State(server): State<Arc<Server>>, RawQuery(query): RawQuery) -> Response {
-    let path = Parameters::of(query.as_deref().unwrap_or_default()).value("path");
+    let parameters = Parameters::of(query.as_deref().unwrap_or_default());
+    let path = parameters.value("path");
+    let after = match number(&parameters, "after", 0) {
+        Ok(after) => after,
+        Err(reason) => return wrong(&reason),
+    };
     let requests = lock(&server.requests);
     let latest: Vec<_> = requests
         .latest()
+        .filter(|request| request.number > after)
         .filter(|request| path.as_deref().is_none_or(|path| request.path == path))
         .collect();
     json(&json!({ "count": requests.count(), "requests": latest }))
@@ -84,6 +93,43 @@ fn fault(value: &Value) -> Result<Fault, String> {
 async fn clear_faults(State(server): State<Arc<Server>>) -> Response {
     lock(&server.faults).clear();
     json(&json!({ "faults": [] }))
+}
+
+/// What happened to a changing listing, and what it has now; with `from` and `to`, between these requests.
+async fn churned(State(server): State<Arc<Server>>, RawQuery(query): RawQuery) -> Response {
+    let parameters = Parameters::of(query.as_deref().unwrap_or_default());
+    let to = number(&parameters, "to", u64::MAX);
+    let (from, to) = match number(&parameters, "from", 0).and_then(|from| Ok((from, to?))) {
+        Ok(asked) => asked,
+        Err(reason) => return wrong(&reason),
+    };
+    let path = parameters.value("path").unwrap_or_default();
+    let churned = lock(&server.churned);
+    let found = Endpoint::at(&path)
+        .and_then(|endpoint| churned.iter().find(|churned| churned.is_of(endpoint)));
+    match found {
+        Some(churned) => json(&churned.shown(from, to)),
+        None => wrong(&format!("`path` names no listing that changes between requests: `{path}`")),
+    }
+}
+
+/// The number of a request that a parameter gives.
+fn number(parameters: &Parameters, name: &str, default: u64) -> Result<u64, String> {
+    parameters.value(name).map_or(Ok(default), |text| {
+        text.parse().map_err(|_| format!("`{name}` must be the number of a request"))
+    })
+}
+
+/// Sets how much all changing listings change between requests, by `{"rate": 0}`.
+async fn set_rate(State(server): State<Arc<Server>>, body: Bytes) -> Response {
+    let body = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+    match churn::rate(&body["rate"].to_string()) {
+        Ok(rate) => {
+            lock(&server.churned).iter_mut().for_each(|churned| churned.set_rate(rate));
+            json(&json!({ "rate": rate }))
+        }
+        Err(reason) => wrong(&reason),
+    }
 }
 
 async fn time(State(server): State<Arc<Server>>) -> Response {

@@ -250,6 +250,7 @@ pub(crate) enum Kind {
     ParkingZone,
     ParkingReservation,
     ParkingReservationChange,
+    Churn,
 }
 
 /// The draws of one record: splitmix64, started at a place that the seed, the kind and the index decide.

@@ -104,6 +104,12 @@ impl Writer {
         self.raw("null");
     }
 
+    /// Writes a value that is JSON already.
+    pub(crate) fn json(&mut self, json: &str) {
+        self.separate();
+        self.raw(json);
+    }
+
     /// Writes bytes as they are.
     pub(crate) fn raw(&mut self, text: &str) {
         self.bytes.extend_from_slice(text.as_bytes());

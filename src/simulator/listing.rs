@@ -6,6 +6,7 @@ use axum::body::{Body, Bytes};
 use futures_util::stream;
 
 use super::{
+    churn::Kept,
     data::{Data, Endpoint, Selection},
     json::Writer,
     query::{Cursors, Part, next_query},
@@ -19,12 +20,45 @@ const RECORDS_AT_ONCE: u64 = 500;
 
 /// What a listing is made from.
 pub(crate) struct Listing {
-    pub(crate) data: Arc<Data>,
     pub(crate) endpoint: Endpoint,
-    pub(crate) selection: Arc<Selection>,
+    pub(crate) records: Records,
     pub(crate) cursors: Cursors,
     /// Whether the body says how many records there are.
     pub(crate) total: bool,
+}
+
+/// The records of a listing, and which of them stands where.
+pub(crate) enum Records {
+    /// Those that follow from the time, each at its index.
+    Computed(Arc<Data>, Arc<Selection>),
+    /// Those of a listing that changes between requests, each at its place.
+    Kept(Kept),
+}
+
+impl Records {
+    /// How many there are.
+    pub(crate) fn total(&self) -> u64 {
+        match self {
+            Self::Computed(_, selection) => selection.total(),
+            Self::Kept(kept) => kept.total(),
+        }
+    }
+
+    /// The index of the record that stands at `rank`; the end, if there is none.
+    fn index_of(&self, rank: u64) -> u64 {
+        match self {
+            Self::Computed(data, selection) => selection.index_of(data, rank),
+            Self::Kept(kept) => kept.place_of(rank),
+        }
+    }
+
+    /// Writes up to `count` records from an index on, and tells the index of the next, if there is one.
+    fn write(&self, from: u64, count: u64, out: &mut Writer) -> Option<u64> {
+        match self {
+            Self::Computed(data, selection) => selection.write(data, from, count, out),
+            Self::Kept(kept) => kept.write(from, count, out),
+        }
+    }
 }
 
 /// An answer with some records.
@@ -43,11 +77,11 @@ impl Listing {
         let body = match part {
             Part::Whole => return Page { body: self.whole(), link },
             Part::Page { number, size } => {
-                let index = self.selection.index_of(&self.data, (number - 1).saturating_mul(size));
+                let index = self.records.index_of((number - 1).saturating_mul(size));
                 self.envelope(index, size, |out, _| out.key("page").number(number))
             }
             Part::Offset { offset, size } => {
-                let index = self.selection.index_of(&self.data, offset);
+                let index = self.records.index_of(offset);
                 self.envelope(index, size, |out, _| out.key("offset").number(offset))
             }
             Part::Cursor { index, size } => self.envelope(index, size, |out, next| match next {
@@ -61,7 +95,7 @@ impl Listing {
             Part::Link { index, size } => {
                 let mut out = self.writer(size);
                 let mut next = None;
-                out.array(|out| next = self.selection.write(&self.data, index, size, out));
+                out.array(|out| next = self.records.write(index, size, out));
                 link = next.map(next_url);
                 out.into_bytes()
             }
@@ -79,9 +113,9 @@ impl Listing {
         let mut out = self.writer(size);
         out.object(|out| {
             let mut next = None;
-            out.key("items").array(|out| next = self.selection.write(&self.data, index, size, out));
+            out.key("items").array(|out| next = self.records.write(index, size, out));
             if self.total {
-                out.key("totalCount").number(self.selection.total());
+                out.key("totalCount").number(self.records.total());
             }
             rest(out, next);
         });
@@ -89,7 +123,7 @@ impl Listing {
     }
 
     fn writer(&self, size: u64) -> Writer {
-        let records = size.min(self.selection.total());
+        let records = size.min(self.records.total());
         Writer::with_capacity(Data::room_for(self.endpoint, records) + ENVELOPE_BYTES)
     }
 
@@ -98,7 +132,7 @@ impl Listing {
         let pieces = stream::unfold((self, Piece::From(0)), |(listing, piece)| async move {
             let Piece::From(index) = piece else { return None };
             let mut out = listing.writer(RECORDS_AT_ONCE);
-            let next = listing.selection.write(&listing.data, index, RECORDS_AT_ONCE, &mut out);
+            let next = listing.records.write(index, RECORDS_AT_ONCE, &mut out);
             let mut text = out.into_bytes();
             text.insert(0, if index == 0 { b'[' } else { b',' });
             if next.is_none() {

@@ -11,7 +11,7 @@ const REMEMBERED: usize = 20_000;
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Request {
     /// Counted from 1, in the order of arrival.
-    number: u64,
+    pub(crate) number: u64,
     /// When it arrived, by the real clock.
     at: String,
     method: String,

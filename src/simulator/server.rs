@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::{
     TOKEN_PATH,
+    churn::Churned,
     clock::{Clock, system_time},
     connection::Wire,
     control,
@@ -24,7 +25,7 @@ use super::{
     data::{Data, Endpoint, Filter, Moment, Selection},
     faults::{FaultKind, Faults, Told},
     limiter::Limiter,
-    listing::Listing,
+    listing::{Listing, Records},
     query::{Asked, Cursors, Parameters, Part},
     requests::Requests,
     responses,
@@ -49,6 +50,8 @@ pub(crate) struct Server {
     /// The latest selections, the latest last.
     selections: Mutex<Vec<Arc<Selection>>>,
     token_endpoint: Mutex<TokenEndpoint>,
+    /// The listings that change between requests.
+    pub(crate) churned: Mutex<Vec<Churned>>,
     /// In the order of [`Endpoint::ALL`].
     gates: [Mutex<Gate>; Endpoint::ALL.len()],
 }
@@ -83,7 +86,7 @@ async fn answer(
     let (parts, body) = request.into_parts();
     let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
     let number = lock(&server.requests).arrive(system_time(), parts.method.as_str(), path, query);
-    let (response, fault) = server.respond(&parts, body).await;
+    let (response, fault) = server.respond(number, &parts, body).await;
     tokio::time::sleep(server.settings.latency).await;
     let Some(fault) = fault else {
         lock(&server.requests).answer(number, response.status().as_u16());
@@ -103,22 +106,29 @@ impl Server {
             let limiter = Limiter::new(settings.limit_of(endpoint.path()), settings.limiter);
             Mutex::new(Gate { limiter, counts: Counts::default() })
         });
+        let clock = Clock::start(&settings);
+        let data = Data::new(&settings);
+        let now = data.seen_from(data.moment(settings.now));
+        // Of two for one path the latter counts, as with styles and limits.
+        let churns = settings.churns.iter().rev().cloned();
+        let churned = churns.map(|churn| Churned::new(churn, &data, settings.seed, now)).collect();
         Self {
-            clock: Clock::start(&settings),
+            clock,
             faults: Mutex::new(Faults::new(settings.faults.clone())),
             requests: Mutex::default(),
-            data: Arc::new(Data::new(&settings)),
+            data: Arc::new(data),
             selections: Mutex::default(),
+            churned: Mutex::new(churned),
             token_endpoint: Mutex::default(),
             gates,
             settings,
         }
     }
 
-    async fn respond(&self, parts: &Parts, body: Body) -> Answer {
+    async fn respond(&self, number: u64, parts: &Parts, body: Body) -> Answer {
         let path = parts.uri.path();
         if let (Some(endpoint), &Method::GET) = (Endpoint::at(path), &parts.method) {
-            return self.list(endpoint, parts);
+            return self.list(number, endpoint, parts);
         }
         let fault = self.fault(parts);
         if path == TOKEN_PATH && parts.method == Method::POST {
@@ -156,7 +166,7 @@ impl Server {
 
     /// The gateway comes first, with its limit before its token check, so that a request with a bad token counts too. A
     /// request over the limit is spared any fault.
-    fn list(&self, endpoint: Endpoint, parts: &Parts) -> Answer {
+    fn list(&self, number: u64, endpoint: Endpoint, parts: &Parts) -> Answer {
         let mut gate = lock(&self.gates[endpoint as usize]);
         gate.counts.requests += 1;
         // Read under the lock: arrivals must come in order.
@@ -183,11 +193,17 @@ impl Server {
             gate.counts.unauthorized += 1;
             return (responses::unauthorized(message), fault);
         }
-        (self.page(endpoint, parts, gate), fault)
+        (self.page(number, endpoint, parts, gate), fault)
     }
 
     /// What the service behind the gateway answers.
-    fn page(&self, endpoint: Endpoint, parts: &Parts, mut gate: MutexGuard<'_, Gate>) -> Response {
+    fn page(
+        &self,
+        number: u64,
+        endpoint: Endpoint,
+        parts: &Parts,
+        mut gate: MutexGuard<'_, Gate>,
+    ) -> Response {
         if self.settings.forbidden.iter().any(|path| path == endpoint.path()) {
             return responses::forbidden();
         }
@@ -209,11 +225,10 @@ impl Server {
             to: asked.window.to.map(moment),
             updated_after: asked.window.updated_after.map(moment),
         };
-        let selection = self.select(endpoint, filter);
+        let records = self.asked_for(number, endpoint, filter);
         let is_bare = matches!(asked.part, Part::Whole | Part::Link { .. });
-        let total = (is_bare && self.settings.totals).then(|| selection.total());
-        let data = Arc::clone(&self.data);
-        let listing = Listing { data, endpoint, selection, cursors, total: self.settings.totals };
+        let total = (is_bare && self.settings.totals).then(|| records.total());
+        let listing = Listing { endpoint, records, cursors, total: self.settings.totals };
         responses::page(listing.answer(asked.part, &self.address(parts), query), total)
     }
 
@@ -229,8 +244,28 @@ impl Server {
         Asked { part, window }
     }
 
+    /// The records that a request gets, after what happens before it.
+    fn asked_for(&self, number: u64, endpoint: Endpoint, filter: Filter) -> Records {
+        let mut churned = lock(&self.churned);
+        match churned.iter_mut().find(|churned| churned.is_of(endpoint)) {
+            Some(churned) => {
+                Records::Kept(churned.answer(&self.data, number, self.clock.now(), filter))
+            }
+            None => Records::Computed(Arc::clone(&self.data), self.select(endpoint, filter)),
+        }
+    }
+
+    /// How many records a listing has now.
+    pub(crate) fn records(&self, endpoint: Endpoint) -> u64 {
+        let churned = lock(&self.churned);
+        match churned.iter().find(|churned| churned.is_of(endpoint)) {
+            Some(churned) => churned.total(),
+            None => self.select(endpoint, Filter::default()).total(),
+        }
+    }
+
     /// The records that are asked for, as they stand now.
-    pub(crate) fn select(&self, endpoint: Endpoint, filter: Filter) -> Arc<Selection> {
+    fn select(&self, endpoint: Endpoint, filter: Filter) -> Arc<Selection> {
         let now: Moment = self.data.seen_from(self.data.moment(self.clock.now()));
         let mut selections = lock(&self.selections);
         let known = selections.iter().position(|known| known.is(endpoint, filter, now));

@@ -4,7 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
-use super::faults::Fault;
+use super::{churn::Churn, faults::Fault};
 
 /// The first day of the default data: fixed, so that the same settings give the same data on any day.
 const START: NaiveDate = NaiveDate::from_ymd_opt(2026, 6, 30).expect("a day of the calendar");
@@ -65,6 +65,8 @@ pub struct Settings {
     pub retry_after_header: bool,
     /// How long a response is held back, after the request was counted.
     pub latency: Duration,
+    /// The listings that change between requests, and how: these do not change with the time.
+    pub churns: Vec<Churn>,
     /// What goes wrong, from the start; more can be asked for later.
     pub faults: Vec<Fault>,
 }
@@ -98,6 +100,7 @@ impl Default for Settings {
             limits: Vec::new(),
             retry_after_header: true,
             latency: Duration::ZERO,
+            churns: Vec::new(),
             faults: Vec::new(),
         }
     }

@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 
 pub(super) use self::lines::load;
 use super::{
-    StoreError, ddl, drift,
+    StoreError, coverage, ddl, drift,
     error::Doing,
     missing,
     schema::{Changes, Field, MAX_COLUMNS, Table},
@@ -61,6 +61,7 @@ pub(super) async fn ensure_table(
     // Its row ids mean other rows from now on.
     missing::forget(&mut transaction, endpoint).await.doing(doing)?;
     seen::forget_finished(&mut transaction, endpoint).await.doing(doing)?;
+    coverage::forget(&mut transaction, endpoint).await.doing(doing)?;
     transaction.commit().await.doing(doing)
 }
 

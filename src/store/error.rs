@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use sqlx::{error::DatabaseError, migrate::MigrateError};
+
 /// Why the database cannot be used, or why an endpoint's rows cannot be stored in it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -279,8 +281,12 @@ impl StoreError {
     }
 }
 
-/// SQLite's `SQLITE_IOERR_SHMSIZE`: the index of the write-ahead log cannot grow, which only a full disk explains.
+/// SQLite's `SQLITE_IOERR_SHMSIZE`: the index of the write-ahead log cannot grow. It does not tell a full disk, which is
+/// the common reason, from a broken one.
 const NO_ROOM_FOR_INDEX: i32 = 4874;
+
+/// What to do about that.
+const NO_SPACE_OR_BROKEN: &str = "no space left on its disk, or the disk reported an error: free some, or see what the system's log says, and the next run goes on at the checkpoint";
 
 /// What to do about a full disk.
 const NO_SPACE: &str =
@@ -302,12 +308,25 @@ impl Cause {
 
     /// The same, extended: an I/O error's says in its upper bits what failed.
     fn code(&self) -> Option<i32> {
-        self.0.as_database_error()?.code()?.parse().ok()
+        self.said()?.code()?.parse().ok()
+    }
+
+    /// What SQLite itself said, in a migration too.
+    fn said(&self) -> Option<&dyn DatabaseError> {
+        match &self.0 {
+            sqlx::Error::Migrate(error) => match &**error {
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                    error.as_database_error()
+                }
+                _ => None,
+            },
+            error => error.as_database_error(),
+        }
     }
 
     /// Whether one statement is at fault, or what users' own indexes and triggers make of it, and not the database.
     fn concerns_statement(&self) -> bool {
-        matches!(self.primary_code(), Some(1 | 19))
+        matches!(self.primary_code(), Some(1 | 19)) && !matches!(self.0, sqlx::Error::Migrate(_))
     }
 
     /// Whether the file is damaged. What a virtual table of users' own says of itself is not meant (`SQLITE_CORRUPT_VTAB`).
@@ -317,17 +336,23 @@ impl Cause {
 
     /// What SQLite said.
     fn message(&self) -> String {
-        self.0
-            .as_database_error()
-            .map_or_else(|| self.0.to_string(), |error| error.message().to_owned())
+        self.said().map_or_else(|| self.0.to_string(), |error| error.message().to_owned())
     }
 
-    /// Whether the disk is full.
+    /// Whether the disk is full, as far as can be told.
     pub(super) fn is_no_space(&self) -> bool {
         self.code() == Some(NO_ROOM_FOR_INDEX) || self.primary_code() == Some(13)
     }
 
+    /// Whether the statement was told to end.
+    pub(super) fn is_interrupt(&self) -> bool {
+        self.primary_code() == Some(9)
+    }
+
     fn advice(&self) -> Option<&'static str> {
+        if self.code() == Some(NO_ROOM_FOR_INDEX) {
+            return Some(NO_SPACE_OR_BROKEN);
+        }
         if self.is_no_space() {
             return Some(NO_SPACE);
         }
@@ -337,7 +362,7 @@ impl Cause {
             ),
             8 => Some("it, or its folder, is read-only for this user"),
             10 => Some(
-                "the disk or its file system reported an error: is a quota used up, or does the system's log say more?",
+                "the disk or its file system reported an error: is a quota used up, is it read-only by now, or does the system's log say more?",
             ),
             11 => {
                 Some("the file is damaged: keep a copy, and restore a backup or start a new file")

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 
-use super::{Dates, Store, StoreError, error::Doing, pauses};
+use super::{Dates, Store, StoreError, error::Doing, holders, log, pauses};
 use crate::clock::format_utc;
 
 /// A run of a job, as `_sync_runs` numbers it.
@@ -75,6 +75,8 @@ pub struct EndpointEnd<'a> {
     pub effort: Effort,
     /// How many records were read and how many the API stated, where the two differ.
     pub mismatch: Option<(u64, u64)>,
+    /// How many listings moved each time that they were read.
+    pub moved: u64,
 }
 
 /// An endpoint that a limit has left unfinished.
@@ -158,7 +160,7 @@ impl Store {
             .execute(&mut writer.connection)
             .await
             .doing("record the end of a run")?;
-        Ok(())
+        log::look_after(&mut writer, self.clock.now()).await.map(|_| ())
     }
 
     /// Records that a run has begun with an endpoint.
@@ -180,35 +182,41 @@ impl Store {
         Ok(())
     }
 
-    /// Records as interrupted what an earlier run has left open with an endpoint. With the endpoint's lock in hand, that
-    /// run's process is gone.
+    /// Records that a run has an endpoint in hand, whose lock it holds, and as interrupted what an earlier one has left open
+    /// with it: that one's process is gone. Those of this process only wait for their turn.
     ///
     /// # Errors
     /// Where the journal cannot be written.
-    pub async fn close_interrupted(&self, run: RunId, endpoint: &str) -> Result<(), StoreError> {
-        let doing = "record that an earlier run was interrupted";
+    pub async fn take_in_hand(&self, run: RunId, endpoint: &str) -> Result<(), StoreError> {
+        let doing = "record that a run has an endpoint in hand";
         let mut writer = self.writer().await?;
         let now = format_utc(self.clock.now().wall);
+        // As JSON, which a list of numbers is as it is shown.
+        let ours = format!("{:?}", writer.runs.iter().map(|run| run.0).collect::<Vec<_>>());
         let mut transaction = writer.begin(doing).await?;
         for sql in [
             "UPDATE _sync_endpoint_runs SET finished_at = ?1, result = 'paused', message = 'interrupted: its process ended' \
-             WHERE endpoint = ?2 AND run_id <> ?3 AND finished_at IS NULL",
-            "UPDATE _sync_runs SET finished_at = ?1, result = 'paused' WHERE run_id <> ?3 AND finished_at IS NULL \
-             AND EXISTS (SELECT 1 FROM _sync_endpoint_runs AS e WHERE e.run_id = _sync_runs.run_id AND e.endpoint = ?2) \
+             WHERE endpoint = ?2 AND run_id NOT IN (SELECT value FROM json_each(?3)) AND finished_at IS NULL",
+            // One without any endpoint's run, too: that could not be recorded, or its process was gone before. Where it goes
+            // on in another process, that records its end all the same.
+            "UPDATE _sync_runs SET finished_at = ?1, result = 'paused' WHERE run_id NOT IN (SELECT value FROM json_each(?3)) AND finished_at IS NULL \
+             AND coalesce((SELECT max(e.endpoint = ?2) FROM _sync_endpoint_runs AS e WHERE e.run_id = _sync_runs.run_id), 1) \
              AND NOT EXISTS (SELECT 1 FROM _sync_endpoint_runs AS e WHERE e.run_id = _sync_runs.run_id AND e.finished_at IS NULL)",
         ] {
             sqlx::query(sql)
                 .bind(&now)
                 .bind(endpoint)
-                .bind(run.0)
+                .bind(&ours)
                 .execute(&mut *transaction)
                 .await
                 .doing(doing)?;
         }
+        let boot_id = self.clock.boot_id();
+        holders::note(&mut transaction, run, endpoint, boot_id, &now).await.doing(doing)?;
         transaction.commit().await.doing(doing)
     }
 
-    /// Records how an endpoint's run ended.
+    /// Records how an endpoint's run ended, and that it no longer has the endpoint in hand.
     ///
     /// # Errors
     /// Where the journal cannot be written.
@@ -220,10 +228,12 @@ impl Store {
     ) -> Result<(), StoreError> {
         let now = format_utc(self.clock.now().wall);
         let (read, stated) = end.mismatch.unzip();
+        let doing = "record the end of an endpoint's run";
         let mut writer = self.writer().await?;
+        let mut transaction = writer.begin(doing).await?;
         sqlx::query(
             "UPDATE _sync_endpoint_runs SET finished_at = ?, result = ?, message = ?, requests = requests + ?, waited_ms = waited_ms + ?, \
-             total_read = ?, total_stated = ?, not_before_at = ? WHERE run_id = ? AND endpoint = ?",
+             total_read = ?, total_stated = ?, listings_moved = ?, not_before_at = ? WHERE run_id = ? AND endpoint = ?",
         )
         .bind(now)
         .bind(end.result.as_str())
@@ -232,13 +242,15 @@ impl Store {
         .bind(end.effort.waited_ms())
         .bind(read.and_then(|read| i64::try_from(read).ok()))
         .bind(stated.and_then(|stated| i64::try_from(stated).ok()))
+        .bind(i64::try_from(end.moved).unwrap_or(i64::MAX))
         .bind(end.not_before.map(format_utc))
         .bind(run.0)
         .bind(endpoint)
-        .execute(&mut writer.connection)
+        .execute(&mut *transaction)
         .await
-        .doing("record the end of an endpoint's run")?;
-        Ok(())
+        .doing(doing)?;
+        holders::remove(&mut transaction, run, endpoint).await.doing(doing)?;
+        transaction.commit().await.doing(doing)
     }
 
     /// The endpoints with an open sweep whose last run with it was paused by a limit. A run that only found the endpoint

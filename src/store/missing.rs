@@ -64,7 +64,7 @@ impl Store {
         let slice = |row: &sqlx::sqlite::SqliteRow| {
             Ok(ReadSlice {
                 number: row.try_get(0)?,
-                bounds: Bounds { lower: row.try_get(1)?, upper: row.try_get(2)? },
+                bounds: Bounds { lower: row.try_get(1)?, upper: row.try_get(2)?, since: None },
                 pages: u64::try_from(row.try_get::<i64, _>(3)?).unwrap_or(0),
                 unsure: row.try_get(4)?,
             })

@@ -31,6 +31,9 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "columns by path", include_str!("../../migrations/0005_columns_by_path.sql")),
     (6, "missing rows", include_str!("../../migrations/0006_missing.sql")),
     (7, "drift and rejects", include_str!("../../migrations/0007_drift_and_rejects.sql")),
+    (8, "changes only", include_str!("../../migrations/0008_since.sql")),
+    (9, "holders", include_str!("../../migrations/0009_holders.sql")),
+    (10, "moving listings", include_str!("../../migrations/0010_moving_listings.sql")),
 ];
 
 const MIGRATIONS_TABLE: &str = "_sync_migrations";

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
 use super::{
-    Checkpoint, Page, Reading, RowCounts, StoreError, columns, drift,
+    Checkpoint, Committed, Page, Reading, RowCounts, StoreError, Turn, columns, coverage, drift,
     error::Doing,
     rejects,
     row_set::RowSet,
@@ -20,7 +20,7 @@ pub(super) async fn commit(
     writer: &mut Writer,
     page: &Page<'_>,
     wall: DateTime<Utc>,
-) -> Result<RowCounts, StoreError> {
+) -> Result<Committed, StoreError> {
     let now = &*format_utc(wall);
     writer.recover().await?;
     let Writer { connection, tables, settings, .. } = writer;
@@ -48,42 +48,59 @@ pub(super) async fn commit(
         drift::record_page(&mut transaction, &met, &before, &table, now).await.doing(COMMIT)?;
     }
     let stamp = upsert::Stamp { now: now.into(), run: page.run };
-    let mut remembered = (page.reading != Reading::Unjudged).then(RowSet::default);
-    let rows = upsert::upsert(
+    let is_remembered = page.reading != Reading::Unjudged;
+    let mut row_ids = (is_remembered || page.earlier.is_some()).then(RowSet::default);
+    let mut rows = upsert::upsert(
         &mut transaction,
         &table,
         page.paths,
         page.records,
         &stamp,
-        remembered.as_mut(),
+        row_ids.as_mut(),
     )
     .await
     .doing(COMMIT)?;
-    if let Some(rows) = remembered {
-        seen::remember(&mut transaction, page, &rows).await.doing(COMMIT)?;
+    let row_ids = row_ids.unwrap_or_default();
+    if is_remembered {
+        seen::remember(&mut transaction, page, &row_ids).await.doing(COMMIT)?;
+    }
+    let (turn, is_reordered) = turn(page, &row_ids);
+    if let Some(earlier) = page.earlier {
+        rows.again = rows.unchanged.min(row_ids.common(&earlier.in_slice));
+        rows.unchanged -= rows.again;
     }
     rejects::put_aside(&mut transaction, page, now).await.doing(COMMIT)?;
-    count(&mut transaction, page, &rows).await.doing(COMMIT)?;
-    let is_last = checkpoint(&mut transaction, page, now).await.doing(COMMIT)?;
+    count(&mut transaction, page, turn, &rows).await.doing(COMMIT)?;
+    let is_last = checkpoint(&mut transaction, page, turn, now).await.doing(COMMIT)?;
     if is_last || !page.rejects.is_empty() {
         let bounds = &settings.rejects;
         rejects::prune(&mut transaction, page.endpoint, bounds, wall).await.doing(COMMIT)?;
     }
     transaction.commit().await.doing(COMMIT)?;
     tables.insert(page.endpoint.to_owned(), (version, table));
-    Ok(rows)
+    Ok(Committed { rows, row_ids, is_reordered })
+}
+
+/// Where the slice stands, by the rows that came before.
+fn turn<'p>(page: &Page<'p>, row_ids: &RowSet) -> (Turn<'p>, bool) {
+    let again = page.earlier.map_or(0, |earlier| row_ids.common(earlier.in_pass()));
+    match page.if_reordered {
+        Some((most, turn)) if again > most => (turn, true),
+        _ => (page.turn, false),
+    }
 }
 
 async fn count(
     connection: &mut SqliteConnection,
     page: &Page<'_>,
+    turn: Turn<'_>,
     rows: &RowCounts,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE _sync_endpoint_runs SET pages = pages + ?, requests = requests + ?, waited_ms = waited_ms + ?, rows_new = rows_new + ?, rows_changed = rows_changed + ?, \
          rows_unchanged = rows_unchanged + ?, rejected = rejected + ? WHERE run_id = ? AND endpoint = ?",
     )
-    .bind(signed(page.checkpoint.pages()))
+    .bind(signed(turn.checkpoint.pages()))
     .bind(page.effort.requests())
     .bind(page.effort.waited_ms())
     .bind(signed(rows.new))
@@ -101,10 +118,11 @@ async fn count(
 async fn checkpoint(
     connection: &mut SqliteConnection,
     page: &Page<'_>,
+    turn: Turn<'_>,
     now: &str,
 ) -> Result<bool, sqlx::Error> {
-    let (state, finished_at) = match page.checkpoint {
-        Checkpoint::Next(state) => (Some(state), None),
+    let (state, finished_at) = match turn.checkpoint {
+        Checkpoint::Next(state) | Checkpoint::NextPass(state) => (Some(state), None),
         Checkpoint::Complete | Checkpoint::PastTheEnd => (None, Some(now)),
     };
     sqlx::query(
@@ -112,15 +130,18 @@ async fn checkpoint(
     )
     .bind(state)
     .bind(finished_at)
-    .bind(signed(page.checkpoint.pages()))
+    .bind(signed(turn.checkpoint.pages()))
     .bind(now)
-    .bind(page.unsure)
+    .bind(turn.unsure)
     .bind(page.sweep.0)
     .bind(page.slice)
     .execute(&mut *connection)
     .await?;
     if finished_at.is_none() {
         return Ok(false);
+    }
+    if turn.lacks {
+        coverage::cannot_tell(connection, page.sweep).await?;
     }
     let completed = sqlx::query(
         "UPDATE _sync_sweeps SET finished_at = ?1, result = 'complete' WHERE sweep_id = ?2 \
@@ -133,6 +154,7 @@ async fn checkpoint(
     let is_complete = completed.rows_affected() > 0;
     if is_complete {
         drift::is_read_whole(connection, page.endpoint).await?;
+        coverage::note(connection, page.sweep).await?;
     }
     widths::learn(connection, page.sweep, now).await?;
     Ok(is_complete)

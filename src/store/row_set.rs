@@ -29,6 +29,11 @@ impl RowSet {
         self.0.contains(unsigned(id))
     }
 
+    /// How many rows it has in common with another set.
+    pub fn common(&self, other: &Self) -> u64 {
+        self.0.intersection_len(&other.0)
+    }
+
     /// Its rows, in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = i64> {
         self.0.iter().map(|id| id.cast_signed() ^ i64::MIN)

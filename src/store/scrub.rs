@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteArguments};
 
 use self::applied::{Applied, Spelling};
 use super::{
-    RunId, Store, StoreError, columns, ddl, drift,
+    RunId, Store, StoreError, columns, coverage, ddl, drift,
     error::Doing,
     rejects,
     schema::{Changes, Column, Table},
@@ -128,6 +128,8 @@ impl Store {
         let mut scrubbed = scrub.carry_out(&mut transaction).await?;
         scrubbed.has_other_key = before.has_other_key(&after);
         save(&mut transaction, endpoint, &after, &now).await.doing(SCRUB)?;
+        // Rows that have not changed at the API are to come anew as well.
+        coverage::forget(&mut transaction, endpoint).await.doing(SCRUB)?;
         transaction.commit().await.doing(SCRUB)?;
         // What was known of the table is no longer so.
         writer.tables.remove(endpoint);

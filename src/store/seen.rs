@@ -1,15 +1,17 @@
 //! The rows that a sweep has seen: remembered with each page, compactly, until it is judged which are missing.
 
-use futures_util::TryStreamExt;
+use futures_util::{Stream, TryStreamExt};
 use sqlx::SqliteConnection;
 
-use super::{Page, row_set::RowSet};
+use super::{Page, Store, StoreError, SweepId, error::Doing, row_set::RowSet};
 
 /// What a sweep's pages are remembered for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
     /// It will not be judged which rows are missing: nothing is remembered.
     Unjudged,
+    /// Changes only, which tell of no row that it is missing, but what they return is there.
+    Changes,
     /// The first read.
     First,
     /// What is asked once more, to make sure of what the first read did not return. Rows that are as stored were counted
@@ -74,18 +76,46 @@ pub(super) async fn forget_finished(
     Ok(())
 }
 
+impl Store {
+    /// The rows that a slice has returned on the pages after the one given, as far as they are remembered.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub async fn returned(
+        &self,
+        sweep: SweepId,
+        slice: i64,
+        after: u64,
+    ) -> Result<RowSet, StoreError> {
+        let mut writer = self.writer().await?;
+        let pages = sqlx::query_scalar(
+            "SELECT row_ids FROM _sync_seen WHERE sweep_id = ? AND slice = ? AND page > ?",
+        )
+        .bind(sweep.0)
+        .bind(slice)
+        .bind(i64::try_from(after).unwrap_or(i64::MAX))
+        .fetch(&mut writer.connection);
+        union(pages).await.doing("read which rows a slice has returned")
+    }
+}
+
 /// All rows that a sweep has seen.
 pub(super) async fn seen(
     connection: &mut SqliteConnection,
     sweep: i64,
 ) -> Result<RowSet, sqlx::Error> {
-    let mut seen = RowSet::default();
-    let mut pages = sqlx::query_scalar("SELECT row_ids FROM _sync_seen WHERE sweep_id = ?")
+    let pages = sqlx::query_scalar("SELECT row_ids FROM _sync_seen WHERE sweep_id = ?")
         .bind(sweep)
         .fetch(connection);
+    union(pages).await
+}
+
+async fn union(
+    mut pages: impl Stream<Item = Result<Vec<u8>, sqlx::Error>> + Unpin,
+) -> Result<RowSet, sqlx::Error> {
+    let mut union = RowSet::default();
     while let Some(page) = pages.try_next().await? {
-        let page: Vec<u8> = page;
-        seen |= &RowSet::from_bytes(&page).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        union |= &RowSet::from_bytes(&page).map_err(|error| sqlx::Error::Decode(error.into()))?;
     }
-    Ok(seen)
+    Ok(union)
 }

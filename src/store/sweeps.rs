@@ -5,20 +5,51 @@ use std::fmt;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::{Row, SqliteConnection};
 
-use super::{Reading, RunId, Store, StoreError, error::Doing, missing};
+use super::{
+    Reading, RunId, Store, StoreError,
+    coverage::{self, moment},
+    error::Doing,
+    history, missing,
+};
 use crate::clock::format_utc;
 
 /// One complete reading of an endpoint, as `_sync_sweeps` numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SweepId(pub i64);
 
-/// The bounds of a slice: local date-times that are sorted as text; a snapshot has none.
+/// What a slice asks for: the bounds are local date-times that are sorted as text; a snapshot has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bounds {
     /// The lower bound.
     pub lower: Option<String>,
     /// The upper bound, which the slice ends just before.
     pub upper: Option<String>,
+    /// The moment since when changes are asked for; `None`: everything is.
+    pub since: Option<DateTime<Utc>>,
+}
+
+/// A sweep that is to be begun, or taken up where an earlier run has left one open that was planned with these settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'p> {
+    /// The settings that it depends on.
+    pub fingerprint: &'p str,
+    /// The dates of a backfill, which is a sweep of its own; only the same dates take it up.
+    pub backfill: Option<Dates>,
+    /// What it asks for.
+    pub slices: &'p [Bounds],
+    /// Whether it is to be judged which rows of its endpoint are missing: by a sweep that asks for everything.
+    pub judges: bool,
+    /// Whether it is noted at its end what it has covered.
+    pub covers: bool,
+    /// Whether what is known by earlier sweeps is of no use from now on.
+    pub forgets: bool,
+}
+
+impl Plan<'_> {
+    /// The moment since when it asks for changes; `None`: it asks for everything.
+    fn since(&self) -> Option<DateTime<Utc>> {
+        self.slices.iter().filter_map(|slice| slice.since).min()
+    }
 }
 
 /// The dates that a backfill asks for, both included; shown and stored as `2026-01-01/2026-03-31`.
@@ -64,6 +95,8 @@ pub struct Sweep {
     pub moved_at: Option<DateTime<Utc>>,
     /// Where its plan ends: the last upper bound, that of a finished slice included.
     pub end: Option<String>,
+    /// The moment since when it asks for changes, at least of some dates; `None`: it asks for everything.
+    pub since: Option<DateTime<Utc>>,
     /// What its pages are remembered for.
     pub reading: Reading,
     /// How wide its slices are, once the API has refused wider ones.
@@ -85,9 +118,9 @@ pub enum Origin {
 }
 
 impl Store {
-    /// Takes up the endpoint's open sweep, or begins a new one of the slices given; one that was made with other settings
-    /// is given up. A backfill is a sweep of its own, which only the same dates take up. A new one is remembered, if it is
-    /// to be judged by it which rows are missing; one that was not remembered from its first page on cannot be.
+    /// Takes up the endpoint's open sweep, or begins a new one as planned; one that was made with other settings is given up.
+    /// A new one is remembered, if it is to be judged by it which rows are missing; one that was not remembered from its
+    /// first page on cannot be.
     ///
     /// # Errors
     /// Where the sweep cannot be stored.
@@ -95,20 +128,19 @@ impl Store {
         &self,
         run: RunId,
         endpoint: &str,
-        fingerprint: &str,
-        backfill: Option<Dates>,
-        plan: &[Bounds],
-        judges: bool,
+        plan: &Plan<'_>,
     ) -> Result<Sweep, StoreError> {
         let doing = "open a sweep";
-        let now = format_utc(self.clock.now().wall);
+        let now = self.clock.now();
+        let stamp = format_utc(now.wall);
         let wanted = Wanted {
             endpoint,
-            fingerprint,
-            backfill: backfill.map(|dates| dates.to_string()),
             plan,
-            judges,
-            now: &now,
+            backfill: plan.backfill.map(|dates| dates.to_string()),
+            now: &stamp,
+            kept_from: format_utc(now.wall - TimeDelta::days(history::DAYS)),
+            now_ns: now.boot.as_nanos(),
+            boot_id: self.clock.boot_id(),
         };
         let mut writer = self.writer().await?;
         let mut transaction = writer.begin(doing).await?;
@@ -163,11 +195,13 @@ async fn supersede(
 /// What a sweep is to be.
 struct Wanted<'w> {
     endpoint: &'w str,
-    fingerprint: &'w str,
+    plan: &'w Plan<'w>,
     backfill: Option<String>,
-    plan: &'w [Bounds],
-    judges: bool,
     now: &'w str,
+    /// Since when sweeps are kept that are over.
+    kept_from: String,
+    now_ns: i64,
+    boot_id: &'w str,
 }
 
 async fn open(
@@ -194,8 +228,8 @@ async fn open(
         return begin(connection, wanted, Origin::New).await;
     };
     let (id, made_with): (i64, String) = (left.try_get(0)?, left.try_get(1)?);
-    if made_with == wanted.fingerprint {
-        if left.try_get::<bool, _>(2)? && !wanted.judges {
+    if made_with == wanted.plan.fingerprint {
+        if left.try_get::<bool, _>(2)? && !wanted.plan.judges {
             missing::do_not_judge(connection, id, wanted.endpoint).await?;
         }
         return load(connection, id, Origin::Resumed).await;
@@ -209,22 +243,32 @@ async fn begin(
     wanted: &Wanted<'_>,
     origin: Origin,
 ) -> Result<Sweep, sqlx::Error> {
+    let plan = wanted.plan;
+    let since = plan.since();
     let inserted = sqlx::query(
-        "INSERT INTO _sync_sweeps (endpoint, fingerprint, backfill, judges, started_at) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO _sync_sweeps (endpoint, fingerprint, backfill, judges, since, covers, started_at, started_ns, boot_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(wanted.endpoint)
-    .bind(wanted.fingerprint)
+    .bind(plan.fingerprint)
     .bind(&wanted.backfill)
-    .bind(wanted.judges)
+    .bind(plan.judges && since.is_none())
+    .bind(since.map(format_utc))
+    .bind(plan.covers)
     .bind(wanted.now)
+    .bind(wanted.now_ns)
+    .bind(wanted.boot_id)
     .execute(&mut *connection)
     .await?;
     let id = inserted.last_insert_rowid();
-    if !wanted.judges {
+    history::drop_sweeps(connection, wanted.endpoint, &wanted.kept_from).await?;
+    if !plan.judges {
         // It may return them, and nobody will know.
         missing::forget(connection, wanted.endpoint).await?;
     }
-    add_slices(connection, id, 0, wanted.plan, wanted.now).await?;
+    if plan.forgets {
+        coverage::forget(connection, wanted.endpoint).await?;
+    }
+    add_slices(connection, id, 0, plan.slices, wanted.now).await?;
     load(connection, id, origin).await
 }
 
@@ -237,11 +281,12 @@ pub(super) async fn add_slices(
     now: &str,
 ) -> Result<(), sqlx::Error> {
     for (number, bounds) in (first..).zip(slices) {
-        sqlx::query("INSERT INTO _sync_checkpoints (sweep_id, slice, lower, upper, updated_at) VALUES (?, ?, ?, ?, ?)")
+        sqlx::query("INSERT INTO _sync_checkpoints (sweep_id, slice, lower, upper, since, updated_at) VALUES (?, ?, ?, ?, ?, ?)")
             .bind(sweep)
             .bind(number)
             .bind(&bounds.lower)
             .bind(&bounds.upper)
+            .bind(bounds.since.map(format_utc))
             .bind(now)
             .execute(&mut *connection)
             .await?;
@@ -256,7 +301,7 @@ pub(super) async fn load(
     origin: Origin,
 ) -> Result<Sweep, sqlx::Error> {
     let whole = sqlx::query(
-        "SELECT coalesce(sum(pages), 0), max(upper), width_ms, coalesce(max(updated_at) FILTER (WHERE pages > 0 OR c.finished_at IS NOT NULL), started_at), judges, read \
+        "SELECT coalesce(sum(pages), 0), max(upper), width_ms, coalesce(max(updated_at) FILTER (WHERE pages > 0 OR c.finished_at IS NOT NULL), started_at), judges, read, _sync_sweeps.since \
          FROM _sync_sweeps LEFT JOIN _sync_checkpoints AS c USING (sweep_id) WHERE sweep_id = ?1",
     )
     .bind(id)
@@ -267,14 +312,14 @@ pub(super) async fn load(
         slices: unfinished(connection, id).await?,
         origin,
         pages: u64::try_from(whole.try_get::<i64, _>(0)?).unwrap_or(0),
-        moved_at: DateTime::parse_from_rfc3339(&whole.try_get::<String, _>(3)?)
-            .ok()
-            .map(|moved_at| moved_at.to_utc()),
+        moved_at: moment(&whole, 3)?,
         end: whole.try_get(1)?,
-        reading: match (whole.try_get(4)?, whole.try_get(5)?) {
-            (false, _) => Reading::Unjudged,
-            (true, 2_i64) => Reading::Second,
-            (true, _) => Reading::First,
+        since: moment(&whole, 6)?,
+        reading: match (whole.try_get(4)?, whole.try_get(5)?, moment(&whole, 6)?) {
+            (false, _, Some(_)) => Reading::Changes,
+            (false, _, None) => Reading::Unjudged,
+            (true, 2_i64, _) => Reading::Second,
+            (true, _, _) => Reading::First,
         },
         width: whole.try_get::<Option<i64>, _>(2)?.map(TimeDelta::milliseconds),
     })
@@ -286,7 +331,7 @@ pub(super) async fn unfinished(
     sweep: i64,
 ) -> Result<Vec<Slice>, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT slice, lower, upper, state, pages FROM _sync_checkpoints WHERE sweep_id = ? AND finished_at IS NULL ORDER BY slice",
+        "SELECT slice, lower, upper, since, state, pages FROM _sync_checkpoints WHERE sweep_id = ? AND finished_at IS NULL ORDER BY slice",
     )
     .bind(sweep)
     .fetch_all(connection)
@@ -295,9 +340,13 @@ pub(super) async fn unfinished(
         .map(|row| {
             Ok(Slice {
                 number: row.try_get(0)?,
-                bounds: Bounds { lower: row.try_get(1)?, upper: row.try_get(2)? },
-                state: row.try_get(3)?,
-                pages: u64::try_from(row.try_get::<i64, _>(4)?).unwrap_or(0),
+                bounds: Bounds {
+                    lower: row.try_get(1)?,
+                    upper: row.try_get(2)?,
+                    since: moment(row, 3)?,
+                },
+                state: row.try_get(4)?,
+                pages: u64::try_from(row.try_get::<i64, _>(5)?).unwrap_or(0),
             })
         })
         .collect()

@@ -9,7 +9,7 @@ use std::{
 
 use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 
-use super::{RunId, Settings, StoreError, error::Doing, files::Files, open, schema::Table};
+use super::{RunId, Settings, StoreError, error::Doing, files::Files, log, open, schema::Table};
 
 /// A wait for another process's transaction that is longer is told of: a page's takes milliseconds.
 const TOLD_AFTER: Duration = Duration::from_secs(10);
@@ -26,12 +26,14 @@ pub(super) struct Writer {
     gone: bool,
     /// The runs that have begun in the file that is open, and not ended yet: their numbers mean nothing in another one.
     pub(super) runs: BTreeSet<RunId>,
+    /// Set while other programs hold the log.
+    pub(super) held_log: Option<log::Held>,
 }
 
 impl Writer {
     pub(super) fn new(connection: SqliteConnection, settings: Arc<Settings>) -> Self {
         let (tables, runs) = (HashMap::new(), BTreeSet::new());
-        Self { connection, tables, settings, files: None, gone: false, runs }
+        Self { connection, tables, settings, files: None, gone: false, runs, held_log: None }
     }
 
     /// Takes the files for those that were opened: from now on others in their place are told from them.

@@ -81,6 +81,8 @@ pub(super) struct Requester<'r> {
     stale: u32,
     /// What the pages have cost since it was last taken.
     effort: Effort,
+    /// Whether other processes are told of a wait.
+    wait_is_noted: bool,
 }
 
 impl<'r> Requester<'r> {
@@ -103,6 +105,7 @@ impl<'r> Requester<'r> {
             reauthorized: false,
             stale: 0,
             effort: Effort::default(),
+            wait_is_noted: false,
         }
     }
 
@@ -309,7 +312,9 @@ impl<'r> Requester<'r> {
             length: delay,
             reason: Wait::Retry(&error),
         });
+        self.note_wait("next try", until).await?;
         self.wait(until).await?;
+        self.note_end_of_wait().await?;
         self.tried_for += delay;
         Ok(())
     }

@@ -68,7 +68,8 @@ pub(super) struct Missing {
     pub(super) agreed: RowSet,
     /// Rows that are missing for the first time.
     pub(super) once: RowSet,
-    /// The slices that those were to be returned with.
+    /// The slices to ask for once more: those that these were to be returned with, and all before. A row that is moved into
+    /// a slice that was read already is missed in its old one, and would be once more.
     pub(super) slices: Vec<i64>,
 }
 
@@ -89,7 +90,8 @@ impl Missing {
             rows -= earlier;
             if !rows.is_empty() {
                 told.once |= &rows;
-                told.slices.push(slice);
+                // In their order; numbers without a slice name none.
+                told.slices = (0..=slice).collect();
             }
         }
         told

@@ -12,6 +12,7 @@ use crate::{
     api::pagination::Style,
     rows::{FieldPath, HashKey},
     store::{Bounds, Dates, LearntWidth, Slice},
+    sync::since::Known,
 };
 
 /// What a plan depends on, beside the endpoint's settings and the time.
@@ -24,15 +25,27 @@ pub(super) struct Occasion {
 }
 
 /// The slices of a sweep: without a window the whole endpoint is one snapshot. `learnt` is the widest that the API has
-/// taken after it had refused more.
+/// taken after it had refused more. What is known already is asked for its changes, and the dates beside it for everything.
 pub(super) fn slices(
     endpoint: &EndpointSettings,
     occasion: Occasion,
     wall: DateTime<Utc>,
     learnt: Option<Width>,
+    known: Option<&Known>,
 ) -> Vec<Bounds> {
-    let Some(window) = &endpoint.window else { return vec![Bounds::default()] };
-    cut(window, occasion.zone, [range(window, occasion, wall)], width(window, learnt))
+    let since = known.map(|known| known.since);
+    let Some(window) = &endpoint.window else {
+        return vec![Bounds { since, ..Bounds::default() }];
+    };
+    let whole = range(window, occasion, wall);
+    let parts = match known.and_then(|known| known.dates) {
+        None => vec![(whole, None)],
+        Some(dates) => {
+            let [before, within, after] = whole.around(dates);
+            vec![(before, None), (within, since), (after, None)]
+        }
+    };
+    cut(window, occasion.zone, parts, width(window, learnt))
 }
 
 /// What a plan that ends at `end` leaves out of the window of now.
@@ -45,7 +58,7 @@ pub(super) fn beyond(
 ) -> Vec<Bounds> {
     let Span { lower, upper } = range(window, occasion, wall);
     let Ok(end) = end.parse() else { return Vec::new() };
-    cut(window, occasion.zone, [Span { lower: lower.max(end), upper }], width)
+    cut(window, occasion.zone, vec![(Span { lower: lower.max(end), upper }, None)], width)
 }
 
 /// The width that slices are cut to; `None`: as wide as what there is to ask.
@@ -67,10 +80,12 @@ pub(super) struct Narrower {
 /// Cuts the rest of a plan, whose first slice the API refuses, at half that slice's width; `None` where it cannot be
 /// narrower.
 pub(super) fn narrower(window: &WindowSettings, zone: Tz, rest: &[Slice]) -> Option<Narrower> {
-    let spans: Vec<Span> = rest.iter().filter_map(|slice| Span::of(&slice.bounds)).collect();
-    let refused = *spans.first()?;
+    let spans =
+        rest.iter().filter_map(|slice| Some((Span::of(&slice.bounds)?, slice.bounds.since)));
+    let parts = joined(spans);
+    let refused = Span::of(&rest.first()?.bounds)?;
     let width = Width(refused.halved(window.narrowest())?);
-    let slices = cut(window, zone, Span::joined(spans), Some(width));
+    let slices = cut(window, zone, parts, Some(width));
     Some(Narrower { refused: Width(refused.width()), width, slices })
 }
 
@@ -98,7 +113,7 @@ pub(super) fn remedy(occasion: Occasion, wall: DateTime<Utc>, slice: Span) -> &'
     }
 }
 
-/// The query parameters that ask for a slice.
+/// The query parameters that ask for a slice's dates.
 pub(super) fn params(window: &WindowSettings, zone: Tz, slice: Span) -> Vec<(String, String)> {
     let before = match window.end {
         WindowEnd::Inclusive => window.format.unit(),
@@ -122,20 +137,32 @@ fn range(window: &WindowSettings, occasion: Occasion, wall: DateTime<Utc>) -> Sp
     Span { lower: lower - window.back, upper: upper + window.ahead }
 }
 
-fn cut(
-    window: &WindowSettings,
-    zone: Tz,
-    spans: impl IntoIterator<Item = Span>,
-    width: Option<Width>,
-) -> Vec<Bounds> {
-    let pieces = spans.into_iter().flat_map(|span| {
+/// A range, and the moment since when its changes are asked for.
+type Part = (Span, Option<DateTime<Utc>>);
+
+fn cut(window: &WindowSettings, zone: Tz, parts: Vec<Part>, width: Option<Width>) -> Vec<Bounds> {
+    let pieces = parts.into_iter().flat_map(|(span, since)| {
         let Width(width) = width.unwrap_or(Width(span.width()));
-        span.cut(width)
+        span.cut(width).map(move |piece| (piece, since))
     });
     pieces
-        .filter(|piece| !window.format.is_nothing(piece.lower, piece.upper, zone))
-        .map(Span::bounds)
+        .filter(|(piece, _)| !window.format.is_nothing(piece.lower, piece.upper, zone))
+        .map(|(piece, since)| piece.bounds(since))
         .collect()
+}
+
+/// Joins what follows each other without a gap, and is asked for alike.
+fn joined(parts: impl IntoIterator<Item = Part>) -> Vec<Part> {
+    let mut joined: Vec<Part> = Vec::new();
+    for (span, since) in parts {
+        match joined.last_mut() {
+            Some((last, of_last)) if last.upper == span.lower && *of_last == since => {
+                last.upper = span.upper;
+            }
+            _ => joined.push((span, since)),
+        }
+    }
+    joined
 }
 
 /// What was learnt of a window's width, if it still holds for what is asked now.
@@ -146,6 +173,18 @@ pub(super) fn still_learnt(fingerprint: &str, learnt: &LearntWidth) -> Option<Wi
     let holds =
         DECISIVE.iter().all(|name| now.contains_key(*name) && now.get(*name) == then.get(*name));
     holds.then_some(Width(learnt.width))
+}
+
+/// How far a window reaches: this says which dates are asked for, and nothing of what comes of each.
+const BACK: &str = "window.back";
+const AHEAD: &str = "window.ahead";
+
+/// The names of the settings in which two fingerprints differ, but for how far a window reaches: of the same dates they
+/// bring the same.
+pub(super) fn differences_of_dates(before: &str, after: &str) -> Vec<String> {
+    let mut names = differences(before, after);
+    names.retain(|name| name != BACK && name != AHEAD);
+    names
 }
 
 /// The settings that a sweep depends on, as JSON: with any other of these it starts over.
@@ -190,9 +229,12 @@ pub(super) fn fingerprint(endpoint: &EndpointSettings, occasion: Occasion) -> St
         });
         settings["timezone"] = json!(occasion.zone.name());
         if occasion.backfill.is_none() {
-            settings["window.back"] = json!(window.back.num_milliseconds());
-            settings["window.ahead"] = json!(window.ahead.num_milliseconds());
+            settings[BACK] = json!(window.back.num_milliseconds());
+            settings[AHEAD] = json!(window.ahead.num_milliseconds());
         }
+    }
+    if let (Some(since), None) = (&endpoint.since, occasion.backfill) {
+        settings["since"] = json!({ "param": since.param, "format": since.format.as_str() });
     }
     settings.to_string()
 }

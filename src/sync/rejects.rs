@@ -6,12 +6,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Ending, EndpointReport, EndpointSettings, JobReport, Pause,
     attempt::Halt,
+    hold,
     runner::{located, record},
 };
 use crate::{
     clock::Clock,
     rows::Flattener,
-    store::{Effort, KeptReject, Retry, RowCounts, RunId, Store, StoreError, Trigger},
+    store::{Effort, FileLock, KeptReject, Retry, RowCounts, RunId, Store, StoreError, Trigger},
 };
 
 /// What such a run is called where others have the name of a job.
@@ -45,16 +46,19 @@ pub async fn retry_rejects(
             endpoint: endpoint.name.clone(),
             ending: Ending::Ok,
             pages: 0,
+            since: None,
             rows: RowCounts::default(),
             rejected: 0,
             effort: Effort::default(),
             elapsed: std::time::Duration::ZERO,
             mismatch: None,
+            moved: 0,
             deleted: 0,
             waiting: None,
             schema_changes: Vec::new(),
         };
-        match try_again(store, endpoint, run, stop, &mut report).await {
+        let mut lock = None;
+        match try_again(store, clock, endpoint, run, stop, (&mut report, &mut lock)).await {
             Ok(number) => dropped.push(number),
             Err(halt) => {
                 dropped.push(0);
@@ -66,6 +70,7 @@ pub async fn retry_rejects(
         }
         report.elapsed = clock.now().boot.since(started);
         record(store, &mut report, run, Effort::default()).await;
+        drop(lock);
         reports.push(report);
     }
     let mut report = JobReport { job: JOB.to_owned(), run, endpoints: reports, journal: None };
@@ -77,20 +82,18 @@ pub async fn retry_rejects(
 /// Tries the rejected records of one endpoint, unless another process is at work on it; tells how many were only dropped.
 async fn try_again(
     store: &Store,
+    clock: &Clock,
     endpoint: &EndpointSettings,
     run: RunId,
     stop: &CancellationToken,
-    report: &mut EndpointReport,
+    (report, lock): (&mut EndpointReport, &mut Option<FileLock>),
 ) -> Result<u64, Halt> {
     let name = &endpoint.name;
     store.begin_endpoint_run(run, name).await?;
     if stop.is_cancelled() {
         return Err(Halt::Paused(Pause::Stopped));
     }
-    let Some(_lock) = store.try_lock(name)? else {
-        return Err(Halt::Paused(Pause::Locked));
-    };
-    store.close_interrupted(run, name).await?;
+    *lock = Some(hold::take_in_hand(store, clock, run, name, stop).await?);
     // With that the records are as they would be had they been rejected today; the next run sees to the file's free space.
     store.scrub(run, name, &endpoint.transforms).await?;
     let mut flattener = Flattener::of_redacted(endpoint.transforms.clone());

@@ -4,16 +4,25 @@ use std::{fmt, time::Duration};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
-use super::{Width, error::EndpointError, runner::chain};
+use super::{Everything, Width, error::EndpointError, runner::chain};
 use crate::{
     api::classify::Problem,
     clock::{BootTime, Now},
-    store::{Effort, RowCounts, RunId, RunResult, SchemaChange, Scrubbed, StoreError},
+    store::{
+        Effort, FullLog, Holder, RowCounts, RunId, RunResult, SchemaChange, Scrubbed, StoreError,
+    },
 };
 
 /// What happens in a run, for those who watch it.
 #[derive(Debug)]
 pub enum Event<'a> {
+    /// An endpoint waits until another run of this process is done with it.
+    Queued {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// The job whose run that is.
+        ahead: &'a str,
+    },
     /// An endpoint goes on where an earlier run has stopped.
     Resumed {
         /// The endpoint.
@@ -27,6 +36,20 @@ pub enum Event<'a> {
         endpoint: &'a str,
         /// Why.
         reason: StartOver<'a>,
+    },
+    /// An endpoint is asked for what has changed.
+    AsksForChanges {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// Since when.
+        since: DateTime<Utc>,
+    },
+    /// An endpoint that could be asked for changes only is asked for everything.
+    AsksForEverything {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// Why.
+        reason: &'a Everything,
     },
     /// What the configuration has come to exclude or to hash is removed from what is stored.
     Scrubbed {
@@ -54,6 +77,13 @@ pub enum Event<'a> {
         rows: u64,
         /// How many pages that takes.
         pages: u64,
+    },
+    /// A listing has moved while it was read, so that rows may have been passed over: it is read once more.
+    ReadsAgain {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// The slice's number, from 1, and how many there are; `None`: there is no window.
+        slice: Option<(u64, u64)>,
     },
     /// A page is stored.
     PageStored {
@@ -100,11 +130,15 @@ impl Event<'_> {
     /// The endpoint that it happens to.
     pub fn endpoint(&self) -> &str {
         match self {
-            Self::Resumed { endpoint, .. }
+            Self::Queued { endpoint, .. }
+            | Self::Resumed { endpoint, .. }
             | Self::StartsOver { endpoint, .. }
+            | Self::AsksForChanges { endpoint, .. }
+            | Self::AsksForEverything { endpoint, .. }
             | Self::Scrubbed { endpoint, .. }
             | Self::Narrowed { endpoint, .. }
             | Self::AsksOnceMore { endpoint, .. }
+            | Self::ReadsAgain { endpoint, .. }
             | Self::PageStored { endpoint, .. }
             | Self::Waiting { endpoint, .. }
             | Self::Refused { endpoint, .. } => endpoint,
@@ -155,6 +189,8 @@ pub struct EndpointReport {
     pub ending: Ending,
     /// Pages stored.
     pub pages: u64,
+    /// The moment since when changes were asked for; `None`: everything was, or nothing.
+    pub since: Option<DateTime<Utc>>,
     /// What became of the records.
     pub rows: RowCounts,
     /// Rows marked as deleted.
@@ -169,6 +205,8 @@ pub struct EndpointReport {
     pub elapsed: Duration,
     /// How many records were read and how many the API stated, where the two differ.
     pub mismatch: Option<(u64, u64)>,
+    /// How many listings moved each time that they were read, in a way that may have cost rows.
+    pub moved: u64,
     /// How the shape of the records has changed.
     pub schema_changes: Vec<SchemaChange>,
 }
@@ -216,8 +254,13 @@ pub enum Pause {
         problem: Problem,
     },
     /// Another process is at work on the endpoint.
-    #[error("another process is syncing this endpoint")]
-    Locked,
+    #[error("another process is syncing this endpoint{}", .0.as_ref().map_or_else(String::new, |holder| format!(": {holder}")))]
+    Locked(Option<Box<Holder>>),
+    /// The database's log may not grow any further.
+    #[error(
+        "{0} by a program that keeps on reading an earlier state of the database: end its transaction, and the next run goes on"
+    )]
+    FullLog(FullLog),
     /// The program was asked to stop.
     #[error("stopped by a signal; the next run goes on")]
     Stopped,
@@ -228,7 +271,7 @@ impl Pause {
     pub fn not_before(&self) -> Option<NotBefore> {
         match self {
             Self::Wait(until) | Self::Refused { until, .. } => Some(*until),
-            Self::Locked | Self::Stopped => None,
+            Self::Locked(_) | Self::FullLog(_) | Self::Stopped => None,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{
     Ending, EndpointReport, EndpointSettings, Event, JobReport, JobSettings, Pause, Settings,
     attempt::{Halt, pause_length},
     error::EndpointError,
+    hold::{self, Turn},
     plan::Occasion,
     shared::{Shared, TOKEN_PERIOD, Watcher},
     sweep::{self, Progress},
@@ -17,7 +18,9 @@ use super::{
 use crate::{
     api::{Client, TokenError},
     clock::Clock,
-    store::{AskedPause, Effort, EndpointEnd, RunId, Store, StoreError, TOKEN_GROUP, Trigger},
+    store::{
+        AskedPause, Effort, EndpointEnd, FileLock, RunId, Store, StoreError, TOKEN_GROUP, Trigger,
+    },
 };
 
 /// Runs jobs.
@@ -91,7 +94,7 @@ impl Runner {
         let runs = endpoints.map(|endpoint| {
             let span =
                 tracing::info_span!(parent: &span, "endpoint", endpoint.name = endpoint.name);
-            self.run_endpoint(endpoint, occasion, run, stop).instrument(span)
+            self.run_endpoint(endpoint, &job.name, occasion, run, stop).instrument(span)
         });
         let mut report = JobReport {
             job: job.name.clone(),
@@ -107,6 +110,7 @@ impl Runner {
     async fn run_endpoint(
         &self,
         endpoint: &EndpointSettings,
+        job: &str,
         occasion: Occasion,
         run: RunId,
         stop: &CancellationToken,
@@ -114,9 +118,18 @@ impl Runner {
         let started = self.shared.clock.now().boot;
         let mut progress = Progress::default();
         // A fault of this program in one endpoint must not take the others down.
-        let caught = AssertUnwindSafe(self.locked(endpoint, occasion, run, stop, &mut progress))
-            .catch_unwind()
-            .await;
+        let swept = async {
+            let held = self.take_in_hand(endpoint, job, run, stop).await?;
+            let swept =
+                sweep::sweep(&self.shared, endpoint, occasion, run, stop, &mut progress).await;
+            Ok((swept, held))
+        };
+        let caught = AssertUnwindSafe(swept).catch_unwind().await;
+        let (caught, held) = match caught {
+            Ok(Ok((swept, held))) => (Ok(swept), Some(held)),
+            Ok(Err(halt)) => (Ok(Err(halt)), None),
+            Err(panic) => (Err(panic), None),
+        };
         let ending = match caught {
             Ok(Ok(())) => Ending::Ok,
             Ok(Err(Halt::Paused(pause))) => Ending::Paused(pause),
@@ -127,6 +140,7 @@ impl Runner {
             endpoint: endpoint.name.clone(),
             ending,
             pages: progress.pages,
+            since: progress.since,
             rows: progress.rows,
             deleted: progress.deleted,
             waiting: progress.waiting,
@@ -134,34 +148,34 @@ impl Runner {
             effort: progress.effort,
             elapsed: self.shared.clock.now().boot.since(started),
             mismatch: progress.mismatch(),
+            moved: progress.moved,
             schema_changes: Vec::new(),
         };
         record(&self.shared.store, &mut report, run, progress.unaccounted).await;
+        // Whoever has it next finds this run's end on record.
+        drop(held);
         self.shared.tell(&Event::Finished(&report));
         report
     }
 
-    /// Sweeps the endpoint once nobody else does.
-    async fn locked(
+    /// Takes the endpoint in hand once no other run of this process has it, unless another process does.
+    async fn take_in_hand(
         &self,
         endpoint: &EndpointSettings,
-        occasion: Occasion,
+        job: &str,
         run: RunId,
         stop: &CancellationToken,
-        progress: &mut Progress,
-    ) -> Result<(), Halt> {
-        self.shared.store.begin_endpoint_run(run, &endpoint.name).await?;
-        let busy = self.shared.busy(&endpoint.name);
-        let _busy = tokio::select! {
+    ) -> Result<(FileLock, Turn<'_>), Halt> {
+        let Shared { store, clock, .. } = &self.shared;
+        let name = &endpoint.name;
+        store.begin_endpoint_run(run, name).await?;
+        let queued = |ahead: &str| self.shared.tell(&Event::Queued { endpoint: name, ahead });
+        let turn = tokio::select! {
             biased;
             () = stop.cancelled() => return Err(Halt::Paused(Pause::Stopped)),
-            busy = busy.lock() => busy,
+            turn = self.shared.queue(name).turn(job, queued) => turn,
         };
-        let Some(_lock) = self.shared.store.try_lock(&endpoint.name)? else {
-            return Err(Halt::Paused(Pause::Locked));
-        };
-        self.shared.store.close_interrupted(run, &endpoint.name).await?;
-        sweep::sweep(&self.shared, endpoint, occasion, run, stop, progress).await
+        Ok((hold::take_in_hand(store, clock, run, name, stop).await?, turn))
     }
 }
 
@@ -192,6 +206,7 @@ pub(super) async fn record(
         not_before: not_before.map(|until| until.wall),
         effort: unaccounted,
         mismatch: report.mismatch,
+        moved: report.moved,
     };
     let finished = store.finish_endpoint_run(run, &report.endpoint, &end).await;
     let changes = store.schema_changes(run, &report.endpoint).await;

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::Mutex;
 
-use super::{Event, Settings};
+use super::{Event, Settings, hold::Queue};
 use crate::{
     api::{Client, retry::Retry},
     clock::Clock,
@@ -33,7 +33,7 @@ pub(super) struct Shared {
     /// By group: whose turn it is to wait for a slot.
     turns: HashMap<String, Arc<Mutex<()>>>,
     /// By endpoint: two jobs of one process on one endpoint, one after the other.
-    busy: HashMap<String, Mutex<()>>,
+    queues: HashMap<String, Queue>,
 }
 
 /// A reservation is sent within this time or not at all: the request's own time counts from it, and a machine that was
@@ -61,7 +61,7 @@ impl Shared {
                 .clone()
                 .map(|endpoint| (endpoint.group.clone(), Arc::default()))
                 .collect(),
-            busy: endpoints.map(|endpoint| (endpoint.name.clone(), Mutex::default())).collect(),
+            queues: endpoints.map(|endpoint| (endpoint.name.clone(), Queue::default())).collect(),
             client,
             store,
             clock,
@@ -81,7 +81,7 @@ impl Shared {
         self.turns.get(group).map(Arc::clone).unwrap_or_default()
     }
 
-    pub(super) fn busy(&self, endpoint: &str) -> &Mutex<()> {
-        self.busy.get(endpoint).expect("every endpoint of the settings has an entry")
+    pub(super) fn queue(&self, endpoint: &str) -> &Queue {
+        self.queues.get(endpoint).expect("every endpoint of the settings has an entry")
     }
 }

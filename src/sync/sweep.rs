@@ -1,12 +1,14 @@
 //! Sweeps one endpoint: takes up what an earlier run has left, or starts anew, and reads slice after slice.
 
+mod changes;
 mod drift;
 mod missing;
+mod page;
 mod pages;
 mod privacy;
 mod windows;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -20,7 +22,7 @@ use super::{
 use crate::{
     api::{classify::Problem, pagination::End},
     rows::Flattener,
-    store::{Effort, Origin, Reading, RowCounts, RunId, Sweep},
+    store::{Effort, Origin, Plan, Reading, RowCounts, RunId, Sweep},
 };
 
 /// How long a sweep stays at a place that fails before it is given up: longer than outages last, and most cursors live.
@@ -30,6 +32,8 @@ const AGED: TimeDelta = TimeDelta::days(1);
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     pub(super) pages: u64,
+    /// The moment since when changes were asked for; `None`: everything was.
+    pub(super) since: Option<DateTime<Utc>>,
     pub(super) rows: RowCounts,
     /// Rows marked as deleted.
     pub(super) deleted: u64,
@@ -43,6 +47,8 @@ pub(super) struct Progress {
     pub(super) of_totals: (u64, u64),
     /// The same of the first listing where the two differ: what one has too few another may have too many.
     first_mismatch: Option<(u64, u64)>,
+    /// Listings that moved in every pass in a way that may have cost rows.
+    pub(super) moved: u64,
 }
 
 impl Progress {
@@ -54,9 +60,12 @@ impl Progress {
 
     /// Counts a listing that was read to its end: with a window there is one a slice.
     fn end(&mut self, end: End) {
+        self.moved += u64::from(end.moved);
         if let Some(total) = end.total {
-            self.of_totals.0 += end.records;
-            self.of_totals.1 += total;
+            // A difference that the total's own changes explain is none.
+            let (read, stated) = end.mismatch().unwrap_or((total, total));
+            self.of_totals.0 += read;
+            self.of_totals.1 += stated;
             self.first_mismatch = self.first_mismatch.or_else(|| end.mismatch());
         }
     }
@@ -154,16 +163,22 @@ impl Sweeper<'_> {
         Ok(Swept::Complete)
     }
 
-    async fn open(&self) -> Result<Sweep, Halt> {
+    async fn open(&mut self) -> Result<Sweep, Halt> {
         let fingerprint = plan::fingerprint(self.endpoint, self.occasion);
         let learnt = self.learnt(&fingerprint).await?;
-        let wall = self.shared.clock.now().wall;
-        let slices = plan::slices(self.endpoint, self.occasion, wall, learnt);
-        let (name, backfill) = (&self.endpoint.name, self.occasion.backfill);
-        let store = &self.shared.store;
-        let judges = self.endpoint.on_missing.judges(self.endpoint.window.as_ref());
-        let mut sweep =
-            store.open_sweep(self.run, name, &fingerprint, backfill, &slices, judges).await?;
+        let now = self.shared.clock.now();
+        let wall = now.wall;
+        let scope = self.scope(now).await?;
+        let plan = Plan {
+            fingerprint: &fingerprint,
+            backfill: self.occasion.backfill,
+            slices: &plan::slices(self.endpoint, self.occasion, wall, learnt, scope.known()),
+            judges: self.endpoint.on_missing.judges(self.endpoint.window.as_ref()),
+            covers: scope.covers(),
+            forgets: scope.forgets,
+        };
+        let (name, store) = (&self.endpoint.name, &self.shared.store);
+        let mut sweep = store.open_sweep(self.run, name, &plan).await?;
         match &sweep.origin {
             Origin::New => {}
             Origin::Resumed => {
@@ -171,8 +186,7 @@ impl Sweeper<'_> {
                     let pages = sweep.pages;
                     self.shared.tell(&Event::Resumed { endpoint: name, pages });
                 }
-                if sweep.reading != Reading::Unjudged && !is_taken_up_in_time(sweep.moved_at, wall)
-                {
+                if sweep.reading == Reading::First && !is_taken_up_in_time(sweep.moved_at, wall) {
                     store.do_not_judge(sweep.id, name).await?;
                     sweep.reading = Reading::Unjudged;
                 }
@@ -183,6 +197,7 @@ impl Sweeper<'_> {
                 self.starts_over(StartOver::Changed(&changed));
             }
         }
+        self.tell_scope(&sweep, &scope);
         Ok(sweep)
     }
 

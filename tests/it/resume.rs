@@ -1,5 +1,6 @@
 //! Whatever ends a run, the next one goes on from where it stopped, and nothing is lost.
 
+mod states;
 mod stuck;
 
 use std::{

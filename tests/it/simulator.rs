@@ -1,6 +1,7 @@
 //! The simulator through its own binary and raw sockets: its answers are those that its definition promises, what it is
 //! told to let go wrong goes wrong, and its time passes when it is told to.
 
+mod churn;
 mod definition;
 mod faults;
 mod time;
@@ -16,13 +17,13 @@ use serde_json::Value;
 use crate::support::{PATIENCE, Running, Sandbox, wait_until};
 
 /// A simulator that runs until the test ends.
-struct Simulator {
-    address: String,
+pub(crate) struct Simulator {
+    pub(crate) address: String,
     process: Running,
 }
 
 /// A response, or as much of it as came.
-struct Received {
+pub(crate) struct Received {
     status: u16,
     head: String,
     body: Vec<u8>,
@@ -31,7 +32,7 @@ struct Received {
 }
 
 impl Simulator {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let sandbox = Sandbox::new();
         let process = sandbox.start(&[&["simulate", "--limit", "0"], arguments].concat());
         wait_until("it listens", || process.stdout().contains("MAPIQ_CLIENT_SECRET"));
@@ -39,6 +40,11 @@ impl Simulator {
         let address =
             printed.lines().next().and_then(|line| line.strip_prefix("listening on http://"));
         Self { address: address.expect("the first line is the ready line").to_owned(), process }
+    }
+
+    /// Its URL, without a slash at the end.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// Sends a request, and receives until the connection ends. Of HTTP/1.0, so that no body comes in chunks.
@@ -59,11 +65,11 @@ impl Simulator {
         stream
     }
 
-    fn get(&self, path: &str, token: &str) -> Received {
+    pub(crate) fn get(&self, path: &str, token: &str) -> Received {
         self.ask("GET", path, &format!("authorization: Bearer {token}\r\n"), "")
     }
 
-    fn post(&self, path: &str, body: &Value) -> Value {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
         let received = self.ask("POST", path, "", &body.to_string());
         assert_eq!(received.status, 200, "{}", received.text());
         received.json()
@@ -106,7 +112,7 @@ impl Received {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {}{}", self.head, self.text()))
     }

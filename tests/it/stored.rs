@@ -6,8 +6,8 @@ use mapiq_sync::{
     clock::Clock,
     rows::{FieldPath, Flattener, Transforms},
     store::{
-        Bounds, Checkpoint, Effort, Page, Reading, RejectBounds, RejectedRecord, RowCounts, RunId,
-        Settings, Store, StoreError, SweepId, Trigger,
+        Bounds, Checkpoint, Effort, Page, Plan, Reading, RejectBounds, RejectedRecord, RowCounts,
+        RunId, Settings, Store, StoreError, SweepId, Trigger, Turn,
     },
 };
 use rusqlite::Connection;
@@ -104,8 +104,15 @@ impl Stored {
             let run = store.begin_run("job", Trigger::RunNow).await?;
             store.begin_endpoint_run(run, TABLE).await?;
             store.ensure_table(TABLE, self.flattener.paths()).await?;
-            let sweep =
-                store.open_sweep(run, TABLE, "{}", None, &[Bounds::default()], true).await?;
+            let plan = Plan {
+                fingerprint: "{}",
+                backfill: None,
+                slices: &[Bounds::default()],
+                judges: true,
+                covers: false,
+                forgets: false,
+            };
+            let sweep = store.open_sweep(run, TABLE, &plan).await?;
             let slice = sweep.slices.first().map_or(0, |slice| slice.number);
             Ok::<_, StoreError>((run, sweep.id, slice))
         })?;
@@ -135,15 +142,16 @@ impl Stored {
             sweep,
             slice,
             reading: Reading::First,
-            unsure: false,
+            earlier: None,
             paths: self.flattener.paths(),
             records: &flat,
             rejects: &rejects,
             effort: Effort::default(),
-            checkpoint: Checkpoint::Next("{}"),
+            turn: Turn { checkpoint: Checkpoint::Next("{}"), unsure: false, lacks: false },
+            if_reordered: None,
         };
         let store = self.store.as_ref().expect("the database is open");
-        self.runtime.block_on(store.commit_page(&page))
+        Ok(self.runtime.block_on(store.commit_page(&page))?.rows)
     }
 
     /// Stores a page that must be stored.

@@ -49,7 +49,7 @@ impl Asked {
 
 /// An answer of the scripted API.
 pub(crate) struct Answer {
-    status: StatusCode,
+    pub(crate) status: StatusCode,
     headers: Vec<(&'static str, String)>,
     body: Body,
 }
@@ -255,11 +255,7 @@ impl Sandbox {
 
     /// Starts the binary and leaves it running; what it prints goes to files, which never fill up as pipes do.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        let file = || NamedTempFile::new().expect("a temporary file can be made");
-        let (stdout, stderr) = (file(), file());
-        let handle = |file: &NamedTempFile| file.reopen().expect("a file can be opened twice");
-        let child = self.command(arguments).stdout(handle(&stdout)).stderr(handle(&stderr)).spawn();
-        Running { child: child.expect("the binary starts"), stdout, stderr }
+        Running::of(&mut self.command(arguments))
     }
 
     /// Reads the database: every row of a query, each value as SQLite has it.
@@ -346,6 +342,20 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Starts a command that a test has made itself.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let file = || NamedTempFile::new().expect("a temporary file can be made");
+        let (stdout, stderr) = (file(), file());
+        let handle = |file: &NamedTempFile| file.reopen().expect("a file can be opened twice");
+        let child = command.stdout(handle(&stdout)).stderr(handle(&stderr)).spawn();
+        Self { child: child.expect("the binary starts"), stdout, stderr }
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = i32::try_from(self.child.id())

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{ListingError, Seen, Tally, trail::Trail};
+use super::{ListingError, Seen, Went, passes::Passes, tally::Tally, trail::Trail};
 use crate::api::{
     origin::{origin, same_origin, shown},
     page::Digest,
@@ -23,15 +23,17 @@ pub(super) struct Named<N> {
     /// What was met so far; `None` before the first.
     trail: Option<Trail>,
     pub(super) seen: Tally,
+    #[serde(default)]
+    pub(super) passes: Passes,
 }
 
 impl<N: AsRef<str>> Named<N> {
     /// Before the first page.
     pub(super) fn start() -> Self {
-        Self { next: None, trail: None, seen: Tally::default() }
+        Self { next: None, trail: None, seen: Tally::default(), passes: Passes::default() }
     }
 
-    /// What the listing has come to with a page that names `next`, and where it goes on; `None`: that was the end.
+    /// Where the listing goes on after a page that names `next`.
     ///
     /// What was named before is `repeats`, an error.
     pub(super) fn advance(
@@ -39,15 +41,26 @@ impl<N: AsRef<str>> Named<N> {
         next: Option<N>,
         seen: &Seen<'_>,
         repeats: impl FnOnce(&N) -> ListingError,
-    ) -> Result<(Tally, Option<Self>), ListingError> {
+    ) -> Result<Went<Self>, ListingError> {
         let now = self.seen.with(seen);
-        let Some(next) = next else { return Ok((now, None)) };
+        let passes = self.passes.with(seen).moved_if(seen.reordered);
+        let Some(next) = next else {
+            return Ok(match passes.again() {
+                Some(passes) => Went::Next(Self { seen: now.again(), passes, ..Self::start() }),
+                None => Went::End(now.end(passes.have_moved())),
+            });
+        };
         let digest = Digest::of(next.as_ref().as_bytes());
         if self.trail.as_ref().is_some_and(|trail| trail.meets(digest).is_some()) {
             return Err(repeats(&next));
         }
         let trail = Some(Trail::follow(self.trail.as_ref(), digest));
-        Ok((now, Some(Self { next: Some(next), trail, seen: now })))
+        Ok(Went::Next(Self { next: Some(next), trail, seen: now, passes }))
+    }
+
+    /// How many of a page's records may be ones that came before in this pass.
+    pub(super) fn may_repeat(&self, seen: &Seen<'_>) -> u64 {
+        self.seen.shift(seen).rise
     }
 }
 

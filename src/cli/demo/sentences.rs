@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn rows_are_told_by_what_became_of_them() {
-        let counts = RowCounts { new: 1, changed: 757, unchanged: 8_117, conflicting: 0 };
+        let counts = RowCounts { new: 1, changed: 757, unchanged: 8_117, again: 0, conflicting: 0 };
         let met = Met { no_longer_listed: 727, ..GOOD };
         assert_eq!(
             rows(counts, 0, &met),

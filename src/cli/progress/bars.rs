@@ -46,14 +46,18 @@ enum Doing {
 /// Whether an event is to be read afterwards too.
 pub(super) fn is_worth_a_line(event: &Event<'_>) -> bool {
     match event {
-        Event::Resumed { .. }
+        Event::Queued { .. }
+        | Event::Resumed { .. }
         | Event::StartsOver { .. }
+        | Event::AsksForEverything { .. }
         | Event::Scrubbed { .. }
         | Event::Narrowed { .. }
         | Event::AsksOnceMore { .. }
+        | Event::ReadsAgain { .. }
         | Event::Waiting { reason: Wait::Retry(_), .. } => true,
         Event::Refused { .. } => lines::is_unusual_refusal(event),
-        Event::PageStored { .. }
+        Event::AsksForChanges { .. }
+        | Event::PageStored { .. }
         | Event::Waiting { reason: Wait::Limit | Wait::Pause, .. }
         | Event::Finished(_) => false,
     }
@@ -92,11 +96,15 @@ impl Bars {
                 does(Doing::Ended(report.ending.result().as_str()));
                 bar.abandon();
             }
-            Event::Resumed { .. }
+            Event::Queued { .. }
+            | Event::Resumed { .. }
             | Event::StartsOver { .. }
+            | Event::AsksForChanges { .. }
+            | Event::AsksForEverything { .. }
             | Event::Scrubbed { .. }
             | Event::Narrowed { .. }
             | Event::AsksOnceMore { .. }
+            | Event::ReadsAgain { .. }
             | Event::Refused { .. } => {}
         }
     }

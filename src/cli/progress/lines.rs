@@ -6,6 +6,7 @@ use http::StatusCode;
 
 use super::super::table::{counted, thousands};
 use crate::{
+    clock::format_utc,
     store::RowCounts,
     sync::{Ending, Event, JobSettings, Wait, chain, seconds},
 };
@@ -45,11 +46,20 @@ impl Lines {
 
 fn line(event: &Event<'_>, width: usize) -> Option<String> {
     let (endpoint, text): (&str, String) = match event {
+        Event::Queued { endpoint, ahead } => {
+            (endpoint, format!("waits for job {ahead}, which is at work on it"))
+        }
         Event::Resumed { endpoint, pages } => {
             let stored = if *pages == 1 { "is stored" } else { "are stored" };
             (endpoint, format!("goes on after {} that {stored} already", counted(*pages, "page")))
         }
         Event::StartsOver { endpoint, reason } => (endpoint, format!("starts over: {reason}")),
+        Event::AsksForChanges { endpoint, since } => {
+            (endpoint, format!("asks for what has changed since {}", format_utc(*since)))
+        }
+        Event::AsksForEverything { endpoint, reason } => {
+            (endpoint, format!("asks for everything: {reason}"))
+        }
         Event::Scrubbed { endpoint, scrubbed } => {
             (endpoint, format!("removed from what is stored: {scrubbed}"))
         }
@@ -59,6 +69,13 @@ fn line(event: &Event<'_>, width: usize) -> Option<String> {
         Event::AsksOnceMore { endpoint, rows, .. } => {
             let (rows, were) = (counted(*rows, "row"), if *rows == 1 { "was" } else { "were" });
             (endpoint, format!("{rows} {were} not returned: asks once more, to make sure"))
+        }
+        Event::ReadsAgain { endpoint, slice } => {
+            let listing = slice.map_or_else(
+                || "the listing".to_owned(),
+                |(slice, slices)| format!("slice {slice} of {slices}"),
+            );
+            (endpoint, format!("{listing} moved while it was read: reads it once more"))
         }
         Event::PageStored { endpoint, slice, page, records, read: (read, total), rows } => {
             let read = match total {
@@ -94,13 +111,14 @@ fn line(event: &Event<'_>, width: usize) -> Option<String> {
 
 /// What became of a page's records, without what did not occur: `, 198 new, 2 changed`.
 fn counts(records: usize, rows: RowCounts) -> String {
-    let stored = rows.new + rows.changed + rows.unchanged;
+    let stored = rows.new + rows.changed + rows.unchanged + rows.again;
     let rejected = (records as u64).saturating_sub(stored);
     let mut text = String::new();
     for (count, what) in [
         (rows.new, "new"),
         (rows.changed, "changed"),
         (rows.unchanged, "unchanged"),
+        (rows.again, "again"),
         (rejected, "rejected"),
     ] {
         if count > 0 {

@@ -6,7 +6,7 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use clap::Args;
 
 use crate::simulator::{
-    Fault, Limit, LimiterKind, NextUrl, Settings, Style, Windows, parse_duration, real_now,
+    Churn, Fault, Limit, LimiterKind, NextUrl, Settings, Style, Windows, parse_duration, real_now,
 };
 
 /// Serve made-up data as the API would, on loopback.
@@ -86,6 +86,10 @@ pub(crate) struct SimulateArgs {
     /// Refuse, with a 400, to list reservations and check-ins without a startDate
     #[arg(long, help_heading = LISTINGS)]
     require_window: bool,
+
+    /// Let a listing change between requests (may be repeated); see below
+    #[arg(long, value_name = "PATH=RATE[,OPTION=VALUE]…", help_heading = LISTINGS)]
+    churn: Vec<Churn>,
 
     /// Requests that each path takes within the period; 0 is no limit
     #[arg(long, value_name = "REQUESTS", default_value_t = Settings::default().requests, help_heading = LIMIT)]
@@ -167,6 +171,15 @@ const AFTER_HELP: &str = "Faults:
     to=URL         where a redirect leads
   For example --fault /v2/users=503,told=date,wait=2,times=3
 
+Churn:
+  Before each answer with records so many changes, on average, befall the
+  listing, which then no longer changes with the time. Options:
+    kinds=A+B…     of insert, delete, return, change, move (to other times),
+                   resort and resort-front (changed, and to the end or front);
+                   insert+delete+change if left out
+    requests=N     no more after so many answers
+  For example --churn /v2/users=2.5,kinds=insert+delete
+
 While it runs, without a token:
   GET /openapi.json               the definition of the API
   GET /_simulator/requests        what was asked for; ?path=/v2/users
@@ -174,6 +187,9 @@ While it runs, without a token:
   POST /_simulator/faults         add a fault: {\"path\": …, \"kind\": …}, and
                                   options as above; DELETE forgets all, GET
                                   lists them
+  GET /_simulator/churn?path=…    what happened to a changing listing, and what
+                                  it has now; &from=A&to=B: between requests
+  POST /_simulator/churn          change so much from now on: {\"rate\": 0}
   POST /_simulator/time           put the time forward: {\"advance\": \"36h\"}";
 
 impl SimulateArgs {
@@ -216,6 +232,7 @@ impl From<SimulateArgs> for Settings {
             limits: args.limit_for,
             retry_after_header: !args.no_retry_after,
             latency: Duration::from_millis(args.latency_ms),
+            churns: args.churn,
             faults: args.fault,
         }
     }

@@ -38,15 +38,20 @@ name = "shifts"
 path = "/v2/shifts"
 key = ["id"]
 window = { ahead = "1d" }
+[[endpoint]]
+name = "changes"
+path = "/v2/changes"
+key = ["id"]
+since = { param = "updatedAfter" }
 [[job]]
 name = "nightly"
 schedule = "0 0 5 * * *"
-endpoints = ["paged", "offsets", "cursors", "reservations", "shifts"]
+endpoints = ["paged", "offsets", "cursors", "reservations", "shifts", "changes"]
 "#;
 
 /// The names of the members of `BASE`, as variables have them.
 const MEMBERS: [(&str, &[&str]); 2] = [
-    ("endpoint", &["PLAIN", "PAGED", "OFFSETS", "CURSORS", "RESERVATIONS", "SHIFTS"]),
+    ("endpoint", &["PLAIN", "PAGED", "OFFSETS", "CURSORS", "RESERVATIONS", "SHIFTS", "CHANGES"]),
     ("job", &["NIGHTLY"]),
 ];
 
@@ -127,6 +132,7 @@ fn every_key_of_the_code_is_documented_and_the_other_way_round() {
     let known = diagnostics.known();
     assert!(known.contains("endpoint.pagination.offset_param"), "every style is looked at");
     assert!(known.contains("endpoint.window.slice"), "a window is looked at");
+    assert!(known.contains("endpoint.since.format"), "changes are looked at");
     let is_named = |key: &&String| {
         [format!("`{key}`"), format!("`[{key}]`"), format!("`[[{key}]]`")]
             .iter()

@@ -25,7 +25,7 @@ fn a_wrong_line_of_an_endpoint_is_refused() {
         ("hash = ['a[].b']\nexclude = ['a']", "`a[].b`, which `exclude` drops with `a`", "take it"),
         ("hash = ['a', 'a[].b']", "names `a[].b`, which it hashes with `a` already", "take one"),
         ("hash = ['a', 'a']", "names `a`, which it hashes with `a` already", "take one"),
-        ("since = { param = 'x' }", "`endpoint.users.since` is not supported yet", "leave it out"),
+        ("since = 'x'", "users.since` must be a table, not a string", "such as since = {"),
         ("window = '1d'", "users.window` must be a table, not a string", "such as window = {"),
         ("missing = { max_share = 30 }", "users.missing.max_share` must be from 0 to 1", "0.33"),
         ("missing = { max_share = '0.3' }", "must be a number from 0 to 1, not a string", "quotes"),

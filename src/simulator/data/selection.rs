@@ -93,7 +93,7 @@ impl Selection {
         let mut written = 0;
         for index in from.max(self.start)..self.end {
             if let Some(record) = data.record(self.endpoint, index, self.now)
-                && self.filter.passes(&record)
+                && self.filter.passes(record.happens(), record.touched())
             {
                 if written == count {
                     return Some(index);
@@ -107,15 +107,16 @@ impl Selection {
 
     fn has(&self, data: &Data, index: u64) -> bool {
         data.record(self.endpoint, index, self.now)
-            .is_some_and(|record| self.filter.passes(&record))
+            .is_some_and(|record| self.filter.passes(record.happens(), record.touched()))
     }
 }
 
 impl Filter {
-    fn passes(&self, record: &super::Record) -> bool {
-        let is_within = record.happens().is_none_or(|moment| {
+    /// Whether a record passes that happens then, if ever, and was last changed then.
+    pub(crate) fn passes(&self, happens: Option<Moment>, touched: Moment) -> bool {
+        let is_within = happens.is_none_or(|moment| {
             self.from.is_none_or(|from| from <= moment) && self.to.is_none_or(|to| moment <= to)
         });
-        is_within && self.updated_after.is_none_or(|after| record.touched() > after)
+        is_within && self.updated_after.is_none_or(|after| touched > after)
     }
 }

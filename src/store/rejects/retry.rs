@@ -165,7 +165,7 @@ async fn outdated(
     sqlx::query_scalar(
         "SELECT reject_id FROM _sync_rejects AS r JOIN _sync_endpoint_runs AS e USING (run_id, endpoint) \
          WHERE endpoint = ? AND r.slice IS NULL AND r.page IS NOT NULL AND EXISTS (SELECT 1 FROM _sync_sweeps AS s \
-         WHERE s.endpoint = r.endpoint AND s.result = 'complete' AND s.backfill IS NULL AND s.sweep_id > e.sweep_id)",
+         WHERE s.endpoint = r.endpoint AND s.result = 'complete' AND s.backfill IS NULL AND s.since IS NULL AND s.sweep_id > e.sweep_id)",
     )
     .bind(endpoint)
     .fetch_all(connection)

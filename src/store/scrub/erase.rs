@@ -2,9 +2,9 @@
 
 use std::{path::Path, time::Duration};
 
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
-use crate::store::{Store, StoreError, error::Doing, open::BUSY_TIMEOUT, room};
+use crate::store::{Store, StoreError, error::Doing, log, room};
 
 const ERASE: &str = "erase removed values from the file";
 
@@ -57,12 +57,7 @@ async fn erase(connection: &mut SqliteConnection, path: &Path) -> Result<Erasure
         sqlx::query("VACUUM").execute(&mut *connection).await?;
         is_written_anew(connection, &since).await?;
     }
-    wait_for(connection, PATIENCE).await?;
-    let checkpoint =
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *connection).await;
-    wait_for(connection, BUSY_TIMEOUT).await?;
-    let is_busy: i64 = checkpoint?.try_get(0)?;
-    if is_busy != 0 {
+    if !log::empty(connection, PATIENCE).await? {
         return Ok(Erasure::Waiting);
     }
     is_done(connection, &since).await?;
@@ -102,12 +97,6 @@ pub(super) async fn note(connection: &mut SqliteConnection, now: &str) -> Result
         .bind(now)
         .execute(connection)
         .await?;
-    Ok(())
-}
-
-async fn wait_for(connection: &mut SqliteConnection, length: Duration) -> Result<(), sqlx::Error> {
-    let pragma = AssertSqlSafe(format!("PRAGMA busy_timeout = {}", length.as_millis()));
-    sqlx::query(pragma).execute(connection).await?;
     Ok(())
 }
 

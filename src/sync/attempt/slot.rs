@@ -6,12 +6,15 @@ use super::{Halt, Requester};
 use crate::{
     clock::BootTime,
     limits::WaitReason,
-    store::{Asker, Reservation, Reserved},
+    store::{Asker, Reservation, Reserved, StoreError},
     sync::{Event, NotBefore, Pause, Wait},
 };
 
 /// The ledger is looked at anew this often during a wait: another process may free a slot, or take one.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Other processes are told of waits from this length on.
+const WORTH_NOTING: Duration = Duration::from_secs(10);
 
 impl Requester<'_> {
     /// Waits for a slot in the group's budget.
@@ -39,12 +42,15 @@ impl Requester<'_> {
                 .reserve(asker, self.endpoint.limit, self.shared.longest_request)
                 .await?
             {
-                Reserved::Granted(reservation) => return Ok(reservation),
+                Reserved::Granted(reservation) => {
+                    self.note_end_of_wait().await?;
+                    return Ok(reservation);
+                }
                 Reserved::Wait { until, at_best, reason } => {
                     self.make_sure_it_is_worth_it(at_best)?;
                     if told.is_none_or(|told| told < until) {
                         told = Some(until);
-                        self.tell_wait(until, reason);
+                        self.tell_wait(until, reason).await?;
                     }
                     self.wait_for_slot(at_best).await?;
                 }
@@ -62,14 +68,39 @@ impl Requester<'_> {
         Ok(())
     }
 
-    fn tell_wait(&self, until: BootTime, reason: WaitReason) {
+    async fn tell_wait(&mut self, until: BootTime, reason: WaitReason) -> Result<(), StoreError> {
         let length = until.since(self.shared.clock.now().boot);
-        let reason = match reason {
-            WaitReason::Limit => Wait::Limit,
-            WaitReason::Pause => Wait::Pause,
+        let (reason, noted) = match reason {
+            WaitReason::Limit => (Wait::Limit, "rate limit"),
+            WaitReason::Pause => (Wait::Pause, "pause"),
         };
         let endpoint = &self.endpoint.name;
         self.shared.tell(&Event::Waiting { endpoint, length, reason });
+        self.note_wait(noted, until).await
+    }
+
+    /// Notes for other processes what is waited for, unless that is soon over.
+    pub(super) async fn note_wait(
+        &mut self,
+        reason: &str,
+        until: BootTime,
+    ) -> Result<(), StoreError> {
+        let until = NotBefore::new(until, self.shared.clock.now());
+        if until.wait < WORTH_NOTING {
+            return Ok(());
+        }
+        let wait = Some((reason, until.wall));
+        self.shared.store.note_wait(self.run, &self.endpoint.name, wait).await?;
+        self.wait_is_noted = true;
+        Ok(())
+    }
+
+    /// Notes that nothing is waited for any more.
+    pub(super) async fn note_end_of_wait(&mut self) -> Result<(), StoreError> {
+        if std::mem::take(&mut self.wait_is_noted) {
+            self.shared.store.note_wait(self.run, &self.endpoint.name, None).await?;
+        }
+        Ok(())
     }
 
     async fn wait_for_slot(&mut self, at_best: BootTime) -> Result<(), Halt> {

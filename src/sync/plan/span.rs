@@ -1,6 +1,6 @@
 //! Ranges of local date-times, and how they are cut: a day is one day, whatever the clocks do in it.
 
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use crate::store::Bounds;
 
@@ -22,9 +22,10 @@ impl Span {
         Some(Self { lower, upper })
     }
 
-    pub(super) fn bounds(self) -> Bounds {
+    /// As it is stored, with the moment since when changes are asked for.
+    pub(super) fn bounds(self, since: Option<DateTime<Utc>>) -> Bounds {
         let stored = |at: NaiveDateTime| Some(at.format(STORED).to_string());
-        Bounds { lower: stored(self.lower), upper: stored(self.upper) }
+        Bounds { lower: stored(self.lower), upper: stored(self.upper), since }
     }
 
     pub(super) fn width(self) -> TimeDelta {
@@ -51,15 +52,12 @@ impl Span {
         Some(TimeDelta::milliseconds(units * unit))
     }
 
-    /// Joins what follows each other without a gap.
-    pub(super) fn joined(spans: impl IntoIterator<Item = Self>) -> Vec<Self> {
-        let mut joined: Vec<Self> = Vec::new();
-        for span in spans {
-            match joined.last_mut() {
-                Some(last) if last.upper == span.lower => last.upper = span.upper,
-                _ => joined.push(span),
-            }
-        }
-        joined
+    /// Cuts it at the ends of another one: what lies before that, within it, and after it.
+    pub(super) fn around(self, other: Self) -> [Self; 3] {
+        [
+            Self { upper: self.upper.min(other.lower), ..self },
+            Self { lower: self.lower.max(other.lower), upper: self.upper.min(other.upper) },
+            Self { lower: self.lower.max(other.upper), ..self },
+        ]
     }
 }

@@ -26,6 +26,7 @@ fn endpoint() -> EndpointSettings {
             first: 1,
         },
         window: None,
+        since: None,
         limit: Limit { requests: 20, per: Duration::from_mins(1) },
         group: "/v2/users".into(),
         transforms: Transforms {
@@ -64,7 +65,7 @@ fn changed(change: impl FnOnce(&mut EndpointSettings)) -> Vec<String> {
 
 #[test]
 fn a_snapshot_is_one_slice_without_bounds() {
-    let slices = slices(&endpoint(), IN_UTC, DateTime::UNIX_EPOCH, None);
+    let slices = slices(&endpoint(), IN_UTC, DateTime::UNIX_EPOCH, None, None);
     assert_eq!(slices, [Bounds::default()]);
 }
 

@@ -7,17 +7,17 @@ impl Sweeper<'_> {
     /// How many records this run has read so far.
     pub(super) fn records(&self) -> u64 {
         let rows = self.progress.rows;
-        rows.new + rows.changed + rows.unchanged + self.progress.rejected
+        rows.new + rows.changed + rows.unchanged + rows.again + self.progress.rejected
     }
 
-    /// Notes which fields have vanished or are back. A sweep without a record tells nothing of fields, and a backfill reads
-    /// other dates than the sweeps that it would be compared with.
+    /// Notes which fields have vanished or are back. A sweep without a record tells nothing of fields, nor do changes alone, and
+    /// a backfill reads other dates than the sweeps that it would be compared with.
     pub(super) async fn judge_fields(
         &self,
         sweep: &Sweep,
         has_records: bool,
     ) -> Result<(), StoreError> {
-        if !has_records || self.occasion.backfill.is_some() {
+        if !has_records || sweep.since.is_some() || self.occasion.backfill.is_some() {
             return Ok(());
         }
         let is_whole = match sweep.origin {

@@ -24,7 +24,6 @@ struct Found {
 impl Sweeper<'_> {
     /// Judges which rows the API no longer returns, by a sweep that has come to its end.
     pub(super) async fn judge(&mut self, sweep: &Sweep) -> Result<(), Halt> {
-        let OnMissing::Mark(guard) = self.endpoint.on_missing else { return Ok(()) };
         if sweep.reading == Reading::Unjudged {
             return Ok(());
         }
@@ -40,11 +39,12 @@ impl Sweeper<'_> {
             waiting: None,
         };
         let slices = store.read_slices(sweep.id).await?;
-        if slices.iter().any(|slice| slice.unsure) {
+        if sweep.reading == Reading::Changes || slices.iter().any(|slice| slice.unsure) {
             // What was returned is there; of the rest nothing is known.
             store.judge(&judgement).await?;
             return Ok(());
         }
+        let OnMissing::Mark(guard) = self.endpoint.on_missing else { return Ok(()) };
         let found = self.find(&slices, &seen).await?;
         let mut told = Missing::new(found.missing, &store.missing(name).await?);
         let mut answer = Answer::default();

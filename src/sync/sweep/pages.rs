@@ -1,15 +1,9 @@
-//! The pages of a slice, one after the other: ask for one, transform its records, commit them with the checkpoint.
-
-use serde_json::value::RawValue;
+//! The pages of a slice, one after the other, until its listing ends.
 
 use super::{SliceEnd, Stale, Sweeper};
 use crate::{
-    api::{
-        page::{self, PageError},
-        pagination::{Request, Seen, State, Step},
-        response::Response,
-    },
-    store::{Checkpoint, Effort, Page, Reading, RejectedRecord, RowCounts, Slice, Sweep, SweepId},
+    api::pagination::{Request, State, Style},
+    store::{Earlier, Reading, RowSet, Slice, Sweep, SweepId},
     sync::{
         Event, Pause,
         attempt::{Answer, Halt},
@@ -18,26 +12,32 @@ use crate::{
 };
 
 /// The place in a sweep that is read.
-struct Place {
-    sweep: SweepId,
-    reading: Reading,
-    slice: i64,
+pub(super) struct Place {
+    pub(super) sweep: SweepId,
+    pub(super) reading: Reading,
+    pub(super) slice: i64,
     /// The slice's number, from 1, and how many there are; `None`: there is no window.
-    of_slices: Option<(u64, u64)>,
+    pub(super) of_slices: Option<(u64, u64)>,
     /// The parameters that ask for the slice.
-    range: Vec<(String, String)>,
+    pub(super) range: Vec<(String, String)>,
     /// Where the pagination stands.
-    state: State,
+    pub(super) state: State,
     /// The page asked for, from 1.
-    page: u64,
+    pub(super) page: u64,
     /// Whether an earlier run has left the state, and nothing was asked for from it yet.
-    resumed: bool,
+    pub(super) resumed: bool,
+    /// The rows returned so far; `None` where one page is all there is.
+    pub(super) earlier: Option<Earlier>,
 }
 
-/// What a response has brought.
-enum Read {
+/// What the answer to a request has brought.
+pub(super) enum Read {
+    /// A page, and the listing goes on from this state.
     Next(State),
-    End,
+    /// No page, and the listing is read once more from this state.
+    NextPass(State),
+    /// The slice's end.
+    End(SliceEnd),
     /// Nothing that could be read: it is worth another try.
     Again,
 }
@@ -64,6 +64,7 @@ impl Sweeper<'_> {
         };
         let of_slices = self.of_slices(slice.number, count);
         let page = slice.pages + 1;
+        let earlier = self.earlier(sweep, slice, &state).await?;
         let mut place = Place {
             sweep: sweep.id,
             reading: sweep.reading,
@@ -73,92 +74,86 @@ impl Sweeper<'_> {
             state,
             page,
             resumed,
+            earlier,
         };
         self.requester.next_page(place.page);
         loop {
             if self.stop.is_cancelled() {
                 return Err(Halt::Paused(Pause::Stopped));
             }
-            let response = match self.requester.get(&self.url(&place)).await? {
-                Answer::Page(response) => response,
-                answer => return self.no_page(&place, answer).await,
-            };
-            match self.read(&place, &response).await? {
-                Read::Again => {}
-                Read::End => return Ok(SliceEnd::Complete),
-                Read::Next(state) => {
-                    place = Place { state, page: place.page + 1, resumed: false, ..place };
-                    self.requester.next_page(place.page);
-                }
+            if let Some(full) = self.shared.store.look_after_log().await? {
+                return Err(Halt::Paused(Pause::FullLog(full)));
             }
+            let read = match self.requester.get(&self.url(&place)).await? {
+                Answer::Page(response) => self.read(&mut place, &response).await?,
+                answer => self.no_page(&mut place, answer).await?,
+            };
+            let (state, pages) = match read {
+                Read::Again => continue,
+                Read::End(end) => return Ok(end),
+                Read::Next(state) => (state, 1),
+                Read::NextPass(state) => (state, 0),
+            };
+            self.begins_pass(&mut place, &state);
+            place = Place { state, page: place.page + pages, resumed: false, ..place };
+            self.requester.next_page(place.page);
         }
+    }
+
+    /// What a slice has returned before it is gone on with.
+    async fn earlier(
+        &self,
+        sweep: &Sweep,
+        slice: &Slice,
+        state: &State,
+    ) -> Result<Option<Earlier>, Halt> {
+        if self.endpoint.pagination == Style::None {
+            return Ok(None);
+        }
+        if slice.pages == 0 {
+            return Ok(Some(Earlier::default()));
+        }
+        let store = &self.shared.store;
+        let (pages, is_again) = state.pass();
+        let in_slice = store.returned(sweep.id, slice.number, 0).await?;
+        let in_pass = if is_again {
+            let before = slice.pages.saturating_sub(pages);
+            Some(store.returned(sweep.id, slice.number, before).await?)
+        } else {
+            None
+        };
+        Ok(Some(Earlier { in_slice, in_pass }))
+    }
+
+    /// Tells of a listing that is read once more.
+    fn begins_pass(&self, place: &mut Place, next: &State) {
+        if next.pass() != (0, true) {
+            return;
+        }
+        if let Some(earlier) = &mut place.earlier {
+            earlier.in_pass = Some(RowSet::default());
+        }
+        let (endpoint, slice) = (&*self.endpoint.name, place.of_slices);
+        self.shared.tell(&Event::ReadsAgain { endpoint, slice });
     }
 
     /// Judges an answer that is no page: past the last page it is the end, and where an earlier run has stopped it may say
     /// that its checkpoint has grown old.
-    async fn no_page(&mut self, place: &Place, answer: Answer) -> Result<SliceEnd, Halt> {
-        let (problem, end) = match answer {
+    async fn no_page(&mut self, place: &mut Place, answer: Answer) -> Result<Read, Halt> {
+        let (problem, step) = match answer {
             Answer::NotFound(problem) => {
                 (problem, self.endpoint.pagination.not_found(&place.state))
             }
             Answer::Refused(problem) => (problem, None),
             Answer::Page(_) => unreachable!("a page is read, not judged"),
         };
-        if let Some(end) = end {
-            self.commit(place, &[], Checkpoint::PastTheEnd, end.mismatch().is_some()).await?;
-            self.progress.end(end);
-            return Ok(SliceEnd::Complete);
-        }
-        if place.resumed {
-            Ok(SliceEnd::Stale(Stale::Refused(problem)))
-        } else if place.page == 1 && self.is_about_the_range(&problem) {
-            Ok(SliceEnd::Refused(problem))
-        } else {
-            Err(EndpointError::Http { page: place.page, problem }.into())
-        }
-    }
-
-    /// Reads a response, and stores what it brings.
-    async fn read(&mut self, place: &Place, response: &Response) -> Result<Read, Halt> {
-        let page = match self.parse(&response.body) {
-            Ok(page) => page,
-            Err(source) => {
-                self.requester.try_again(EndpointError::Page { page: place.page, source }).await?;
-                return Ok(Read::Again);
+        match step {
+            Some(step) => self.past_the_end(place, step).await,
+            None if place.resumed => Ok(Read::End(SliceEnd::Stale(Stale::Refused(problem)))),
+            None if place.page == 1 && self.is_about_the_range(&problem) => {
+                Ok(Read::End(SliceEnd::Refused(problem)))
             }
-        };
-        let seen = Seen {
-            records: page.records.len() as u64,
-            total: page.total,
-            next: page.next.as_deref(),
-            digest: page.digest(),
-            url: &response.url,
-            headers: &response.headers,
-            base: self.shared.client.base_url(),
-        };
-        match self.endpoint.pagination.advance(&place.state, &seen) {
-            Ok(Step::Next(state)) => {
-                let checkpoint =
-                    serde_json::to_string(&state).expect("a pagination's state is plain data");
-                let rows =
-                    self.commit(place, &page.records, Checkpoint::Next(&checkpoint), false).await?;
-                self.stored(place, page.records.len(), (state.records(), seen.total), rows);
-                Ok(Read::Next(state))
-            }
-            Ok(Step::End(end)) => {
-                let rows = self
-                    .commit(place, &page.records, Checkpoint::Complete, end.mismatch().is_some())
-                    .await?;
-                self.progress.end(end);
-                self.stored(place, page.records.len(), (end.records, seen.total), rows);
-                Ok(Read::End)
-            }
-            Err(source) => {
-                if source.starts_over() {
-                    self.shared.store.abandon_sweep(place.sweep).await?;
-                }
-                Err(EndpointError::Listing { page: place.page, source }.into())
-            }
+            None => Err(EndpointError::Http { page: place.page, problem }.into()),
         }
     }
 
@@ -175,76 +170,5 @@ impl Sweeper<'_> {
             .filter(|(name, _)| asked.iter().all(|(other, _)| other != name));
         let params: Vec<_> = fixed.chain(&asked).cloned().collect();
         self.shared.client.url(&self.endpoint.path, &params)
-    }
-
-    fn parse<'b>(&self, body: &'b [u8]) -> Result<page::Page<'b>, PageError> {
-        let next = self.endpoint.pagination.next();
-        page::parse(body, self.endpoint.records.as_ref(), self.endpoint.total.as_ref(), next)
-    }
-
-    async fn commit(
-        &mut self,
-        place: &Place,
-        raw: &[&RawValue],
-        checkpoint: Checkpoint<'_>,
-        mut unsure: bool,
-    ) -> Result<RowCounts, Halt> {
-        let mut records = Vec::with_capacity(raw.len());
-        let mut rejects = Vec::new();
-        for record in raw {
-            match self.flattener.flatten(record) {
-                Ok(record) => records.push(record),
-                Err(reason) => {
-                    unsure |= reason.may_have_a_row();
-                    let record = self.flattener.redact(record);
-                    rejects.push(RejectedRecord { reason: reason.to_string(), record });
-                }
-            }
-        }
-        let effort = self.requester.take_effort();
-        self.progress.effort += effort;
-        self.progress.unaccounted += effort;
-        let pages = checkpoint.pages();
-        let page = Page {
-            run: self.run,
-            endpoint: &self.endpoint.name,
-            sweep: place.sweep,
-            slice: place.slice,
-            reading: place.reading,
-            unsure,
-            paths: self.flattener.paths(),
-            records: &records,
-            rejects: &rejects,
-            effort,
-            checkpoint,
-        };
-        let rows = self.shared.store.commit_page(&page).await?;
-        self.progress.unaccounted = Effort::default();
-        self.progress.pages += pages;
-        self.progress.rejected += rejects.len() as u64;
-        if place.reading == Reading::Second {
-            self.progress.rows += RowCounts { unchanged: 0, ..rows };
-        } else {
-            self.progress.rows += rows;
-        }
-        if rows.conflicting > 0 && place.reading != Reading::Second {
-            tracing::warn!(
-                endpoint.name = self.endpoint.name,
-                records = rows.conflicting,
-                "records came twice in this run with different content: the later one is kept"
-            );
-        }
-        Ok(rows)
-    }
-
-    fn stored(&self, place: &Place, records: usize, read: (u64, Option<u64>), rows: RowCounts) {
-        self.shared.tell(&Event::PageStored {
-            endpoint: &self.endpoint.name,
-            slice: place.of_slices,
-            page: place.page,
-            records,
-            read,
-            rows,
-        });
     }
 }

@@ -17,10 +17,13 @@ use crate::{
 impl Sweeper<'_> {
     /// The parameters that ask for a slice; `None` where its bounds cannot be read.
     pub(super) fn range(&self, bounds: &Bounds) -> Option<Vec<(String, String)>> {
-        match &self.endpoint.window {
-            None => Some(Vec::new()),
-            Some(window) => Some(plan::params(window, self.occasion.zone, Span::of(bounds)?)),
-        }
+        let mut params = match &self.endpoint.window {
+            None => Vec::new(),
+            Some(window) => plan::params(window, self.occasion.zone, Span::of(bounds)?),
+        };
+        let since = self.endpoint.since.as_ref().zip(bounds.since);
+        params.extend(since.map(|(settings, since)| settings.param(since)));
+        Some(params)
     }
 
     /// A slice's number, from 1, and how many there are.

@@ -93,7 +93,7 @@ fn another_total_than_stated_is_reported() {
     let error = told.lines().last().unwrap_or_default();
     insta::assert_snapshot!(
         error,
-        @"error: desks: the API stated 3 records and returned 1; run again, and if it stays so, check `records`, `total` and `pagination`"
+        @"error: desks: the API stated 3 records and returned 1, 2 too few; run again, and if it stays so, check `records`, `total` and `pagination`"
     );
     assert_eq!(sandbox.count("SELECT count(*) FROM desks"), 1);
     assert_eq!(

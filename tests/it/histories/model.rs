@@ -158,16 +158,26 @@ impl Model {
         Ok(new.len())
     }
 
-    /// After a complete sweep whatever was listed all the time, unchanged, is there as it was listed.
+    /// After a complete sweep of a listing in which rows changed, and none came or went, every row is there, and what did not
+    /// change is as it was listed. Where rows went meanwhile, page numbers can pass over others.
     fn check_throughout(&self, seen: &Seen) -> Result<(), String> {
-        let Some(((first, _), others)) = self.since.split_first() else { return Ok(()) };
-        let constant = first.iter().filter(|(id, content)| {
-            others.iter().all(|(listed, _)| listed.get(id) == Some(content))
-        });
-        for (id, content) in constant {
-            let is_there =
-                seen.rows.get(id).is_some_and(|row| !row.is_deleted && row.content.like(content));
-            if !is_there {
+        let Some(((first, settings), others)) = self.since.split_first() else { return Ok(()) };
+        let places = |listed: &Listed| -> Vec<(i64, i64)> {
+            listed.iter().map(|(id, content)| (*id, content.day)).collect()
+        };
+        let stands = |(listed, other): &(Listed, Settings)| {
+            places(listed) == places(first) && other == settings
+        };
+        if !others.iter().all(stands) {
+            return Ok(());
+        }
+        for (id, content) in first {
+            let is_constant = others.iter().all(|(listed, _)| listed.get(id) == Some(content));
+            let is_right = seen
+                .rows
+                .get(id)
+                .is_some_and(|row| !row.is_deleted && (!is_constant || row.content.like(content)));
+            if !is_right {
                 let found = seen.rows.get(id);
                 return Err(format!("row {id} was listed throughout as {content:?}: {found:?}"));
             }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use chrono::{Days, NaiveDate};
@@ -32,8 +35,14 @@ fn remove(bookings: &Bookings, ids: &[i64]) {
 }
 
 fn api(bookings: &Bookings) -> Api {
+    api_before(bookings, |_| ())
+}
+
+/// The same, but `before` each answer something happens.
+fn api_before(bookings: &Bookings, before: impl Fn(&Asked) + Send + Sync + 'static) -> Api {
     let bookings = Arc::clone(bookings);
     Api::serve(move |asked| {
+        before(asked);
         let within = |at: &str| {
             let date = at.get(..10).unwrap_or_default();
             asked.param("startDate") <= date && date <= asked.param("endDate")
@@ -64,7 +73,7 @@ fn starts(asked: &[Asked]) -> Vec<String> {
 }
 
 #[test]
-fn a_row_within_the_window_is_asked_for_once_more_with_its_slice_alone() {
+fn a_row_within_the_window_is_asked_for_once_more_with_its_slice_and_those_before() {
     on_one_day(|today| {
         let bookings = bookings(today, -20..=20, "");
         let api = api(&bookings);
@@ -80,13 +89,56 @@ fn a_row_within_the_window_is_asked_for_once_more_with_its_slice_alone() {
         sandbox.run(&["--run-now"]).expect_status(0);
         let starts = starts(&api.asked_for("/bookings")[before..]);
         let slices = [-10, -3, 4].map(|days| day(today, days).to_string());
-        assert_eq!(starts, [&slices[..], &slices[1..]].concat(), "the first slice has none");
+        assert_eq!(starts, [&slices[..], &slices].concat(), "the first slice may have got it");
         assert_eq!(deleted(&sandbox, "bookings"), ["100|2", "110|2"]);
         assert_settled(&sandbox);
 
         // A backfill judges its own dates, to the first one that it returns.
         sandbox.run(&["--run-now", "--from", &first, "--to", &last]).expect_status(0);
         assert_eq!(deleted(&sandbox, "bookings"), ["89|3", "90|3", "100|2", "110|2", "111|3"]);
+        assert_settled(&sandbox);
+    });
+}
+
+#[test]
+fn slices_behind_the_last_one_that_lacks_a_row_are_not_asked_for_once_more() {
+    on_one_day(|today| {
+        let bookings = bookings(today, -10..=10, "");
+        let api = api(&bookings);
+        let sandbox = sandbox(&api, FIELD);
+        sandbox.run(&["--run-now"]).expect_status(0);
+        remove(&bookings, &[100]);
+        let before = api.asked_for("/bookings").len();
+        sandbox.run(&["--run-now"]).expect_status(0);
+        let starts = starts(&api.asked_for("/bookings")[before..]);
+        let slices = [-10, -3, 4].map(|days| day(today, days).to_string());
+        assert_eq!(starts, [&slices[..], &slices[..2]].concat());
+        assert_eq!(deleted(&sandbox, "bookings"), ["100|2"]);
+    });
+}
+
+#[test]
+fn a_row_that_is_moved_into_a_slice_that_was_read_is_not_marked() {
+    on_one_day(|today| {
+        let bookings = bookings(today, -10..=10, "");
+        let moved_to = day(today, -9).to_string();
+        let (moving, second) = (Arc::clone(&bookings), day(today, -3).to_string());
+        let requests = AtomicUsize::new(0);
+        let api = api_before(&bookings, move |asked| {
+            // Of the second sweep, once the first slice was read.
+            let is_fifth = requests.fetch_add(1, Ordering::Relaxed) == 4;
+            if is_fifth {
+                assert_eq!(asked.param("startDate"), second);
+                moving.lock().expect("no test panics here").insert(108, moved_to.clone());
+            }
+        });
+        let sandbox = sandbox(&api, FIELD);
+        sandbox.run(&["--run-now"]).expect_status(0);
+        sandbox.run(&["--run-now"]).expect_status(0);
+        assert_eq!(deleted(&sandbox, "bookings"), [""; 0]);
+        let at = sandbox.query("SELECT slot_at FROM bookings WHERE id = 108");
+        let moved_to = day(today, -9).to_string();
+        assert_eq!(at, [[moved_to.into()]], "the second read has found it");
         assert_settled(&sandbox);
     });
 }

@@ -19,16 +19,16 @@ const SMALL: [&str; 8] =
     ["--users", "23", "--buildings", "5", "--reservations", "41", "--parking-reservations", "13"];
 
 /// The definition that a simulator publishes.
-struct Definition(Value);
+pub(super) struct Definition(Value);
 
 impl Definition {
-    fn of(simulator: &Simulator) -> Self {
+    pub(super) fn of(simulator: &Simulator) -> Self {
         Self(simulator.get("/openapi.json", "").json())
     }
 
     /// Fails the test where an answer is not as promised for the operation.
     #[track_caller]
-    fn check(&self, path: &str, method: &str, received: &Received) {
+    pub(super) fn check(&self, path: &str, method: &str, received: &Received) {
         let responses = &self.0["paths"][path][method]["responses"];
         let status = received.status.to_string();
         let class = format!("{}XX", received.status / 100);

@@ -158,6 +158,8 @@ fn faults_are_listed_and_forgotten_and_requests_are_noted_with_their_status() {
     simulator.get("/v2/users", &token);
     let noted = simulator.get("/_simulator/requests?path=/v2/users", "").json();
     assert!(noted["requests"][2]["status"].is_null(), "the client never learns it: {noted}");
+    let later = simulator.get("/_simulator/requests?path=/v2/users&after=3", "").json();
+    assert_eq!(later["requests"], json!([noted["requests"][2]]), "the third alone is later");
     let wrong = simulator.ask("POST", "/_simulator/faults", "", r#""/v2/users=oops""#);
     assert_eq!(wrong.status, 400);
     assert!(wrong.text().contains("`oops` is not a fault"), "{}", wrong.text());

@@ -113,7 +113,7 @@ fn what_was_named_before_is_an_error() {
 
 #[test]
 fn an_empty_cursor_or_url_is_none() {
-    let end = End { records: 1, total: None };
+    let end = ended(1, None);
     for style in [cursor_style(), next_url_style()] {
         assert_eq!(after(&style, ""), Ok(Step::End(end)));
     }

@@ -10,7 +10,7 @@ fn at(text: &str) -> NaiveDateTime {
 }
 
 fn slice(number: i64, lower: &str, upper: &str) -> ReadSlice {
-    let bounds = Bounds { lower: Some(lower.into()), upper: Some(upper.into()) };
+    let bounds = Bounds { lower: Some(lower.into()), upper: Some(upper.into()), since: None };
     ReadSlice { number, bounds, pages: 1, unsure: false }
 }
 

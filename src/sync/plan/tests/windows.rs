@@ -28,7 +28,7 @@ fn asked(
     learnt: Option<Width>,
 ) -> Vec<String> {
     let window = endpoint.window.as_ref().expect("the test's endpoint has a window");
-    slices(endpoint, occasion, utc(wall), learnt)
+    slices(endpoint, occasion, utc(wall), learnt, None)
         .iter()
         .map(|bounds| {
             let span = Span::of(bounds).expect("a window's slices have bounds");
@@ -207,7 +207,7 @@ fn a_refused_slice_is_halved_with_all_that_follows_down_to_one_unit() {
     let endpoint = windowed(|_| {});
     let window = endpoint.window.as_ref().expect("it has a window");
     let occasion = backfill("2026-01-01", "2026-01-17");
-    let mut rest = stored(slices(&endpoint, occasion, DateTime::UNIX_EPOCH, None));
+    let mut rest = stored(slices(&endpoint, occasion, DateTime::UNIX_EPOCH, None, None));
     let mut widths = Vec::new();
     while let Some(narrower) = narrower(window, occasion.zone, &rest) {
         widths.push((
@@ -220,7 +220,7 @@ fn a_refused_slice_is_halved_with_all_that_follows_down_to_one_unit() {
     assert_eq!(widths, [(7, 4, 5), (4, 2, 9), (2, 1, 17)]);
 
     // The last slice is shorter than the others: it is half of that one.
-    let last = stored(slices(&endpoint, occasion, DateTime::UNIX_EPOCH, None)).split_off(2);
+    let last = stored(slices(&endpoint, occasion, DateTime::UNIX_EPOCH, None, None)).split_off(2);
     assert_eq!(
         narrower(window, occasion.zone, &last).map(|narrower| narrower.width.0.num_days()),
         Some(2)
@@ -234,8 +234,13 @@ fn with_a_time_a_slice_is_halved_down_to_an_hour() {
         window.slice = Some(TimeDelta::hours(5));
     });
     let window = endpoint.window.as_ref().expect("it has a window");
-    let mut rest =
-        stored(slices(&endpoint, backfill("2026-01-01", "2026-01-01"), DateTime::UNIX_EPOCH, None));
+    let mut rest = stored(slices(
+        &endpoint,
+        backfill("2026-01-01", "2026-01-01"),
+        DateTime::UNIX_EPOCH,
+        None,
+        None,
+    ));
     let mut widths = Vec::new();
     while let Some(narrower) = narrower(window, Tz::UTC, &rest) {
         widths.push(narrower.width.0.num_hours());
@@ -289,7 +294,8 @@ fn days() -> impl Strategy<Value = NaiveDate> {
 fn tiles(bounds: &[Bounds], whole: Span, widest: Option<TimeDelta>) -> Result<(), TestCaseError> {
     let spans: Vec<Span> = bounds.iter().filter_map(Span::of).collect();
     prop_assert_eq!(spans.len(), bounds.len());
-    prop_assert_eq!(Span::joined(spans.iter().copied()), vec![whole]);
+    let parts = spans.iter().map(|span| (*span, None));
+    prop_assert_eq!(joined(parts), vec![(whole, None)]);
     for span in &spans {
         prop_assert!(span.lower < span.upper);
         prop_assert!(widest.is_none_or(|widest| span.upper - span.lower <= widest));
@@ -323,7 +329,7 @@ proptest! {
         };
         let learnt = learnt.map(TimeDelta::days);
         let widest = [slice.map(TimeDelta::days), learnt].into_iter().flatten().min();
-        let bounds = slices(&endpoint, occasion, wall, learnt.map(Width));
+        let bounds = slices(&endpoint, occasion, wall, learnt.map(Width), None);
         tiles(&bounds, whole, widest)?;
 
         // Whatever was read before, what is left is cut without a loss.
@@ -352,7 +358,7 @@ proptest! {
         let endpoint = windowed(|window| window.slice = Some(TimeDelta::days(slice)));
         let window = endpoint.window.as_ref().expect("it has a window");
         let mut next = date;
-        for bounds in slices(&endpoint, occasion, wall, None) {
+        for bounds in slices(&endpoint, occasion, wall, None, None) {
             let span = Span::of(&bounds).expect("it has bounds");
             let [(_, from), (_, to)] = params(window, zone, span).try_into().expect("there are two");
             prop_assert_eq!(day(&from), next);
@@ -368,7 +374,7 @@ proptest! {
         });
         let window = endpoint.window.as_ref().expect("it has a window");
         let mut next = None;
-        for bounds in slices(&endpoint, occasion, wall, None) {
+        for bounds in slices(&endpoint, occasion, wall, None, None) {
             let span = Span::of(&bounds).expect("it has bounds");
             let [(_, from), (_, to)] = params(window, zone, span).try_into().expect("there are two");
             let (from, to) = (utc(&from), utc(&to));

@@ -2,14 +2,15 @@
 
 use std::{
     fs,
-    io::Write,
     path::Path,
     process::{Command, Stdio},
-    sync::OnceLock,
 };
 
 use super::{Answer, Asked, Case, SECOND_PAGE, Sent, World, bodies::wrapped, is_second, listing};
-use crate::support::{Finished, wait_until};
+use crate::{
+    mounts::{namespace, namespace_for},
+    support::{Finished, wait_until},
+};
 
 /// Runs a command with the folder `disk` on a file system of that size, and takes its files out afterwards.
 const ON_SMALL_DISK: &str = r#"
@@ -35,30 +36,9 @@ status=0; wait $daemon || status=$?
 rm -f disk/mapiq.db-shm; cp -a disk/. .
 exit $status"#;
 
-/// What gives the right to mount: a namespace of the user's own, or else one that root may make.
-fn namespace() -> Option<&'static str> {
-    static FOUND: OnceLock<Option<&str>> = OnceLock::new();
-    *FOUND.get_or_init(|| {
-        ["unshare -rm", "unshare -m"].into_iter().find(|namespace| {
-            let mount = format!("{namespace} mount -t tmpfs tmpfs /mnt");
-            let tried = Command::new("sh").args(["-c", &mount]).stderr(Stdio::null()).status();
-            tried.is_ok_and(|status| status.success())
-        })
-    })
-}
-
 /// Whether a row can be done here; one that cannot is named on stderr, even where the tests' own output is caught.
 pub(super) fn can_be_done(case: &Case) -> bool {
     !case.mounts || namespace_for(case.name).is_some()
-}
-
-fn namespace_for(name: &str) -> Option<&'static str> {
-    let found = namespace();
-    if found.is_none() {
-        let line = format!("NOT CHECKED, since this user may mount nothing: {name}\n");
-        std::io::stderr().write_all(line.as_bytes()).expect("stderr can be written to");
-    }
-    found
 }
 
 /// The binary behind a script that may mount.
@@ -139,7 +119,7 @@ pub(super) const CASES: &[Case] = &[
         spoil: fill_after_first_page,
         told: &[
             "error: cannot open the database `disk/mapiq.db`",
-            "(no space left on its disk: free some, and the next run goes on at the checkpoint)",
+            "(no space left on its disk, or the disk reported an error: free some, or see what the system's log says, and the next run goes on at the checkpoint)",
         ],
         ..FULL_DISK
     },
