@@ -71,7 +71,7 @@ impl fmt::Display for Problem {
 /// A sentence that goes on, in an error's chain or in front of a hint.
 fn without_full_stop(sentence: &str) -> &str {
     match sentence.strip_suffix('.') {
-        Some(rest) if !rest.ends_with('.') => rest,
+        Some(rest) if !rest.ends_with('.') => rest.trim_end(),
         _ => sentence,
     }
 }

@@ -43,7 +43,7 @@ impl Trail {
         let Some(trail) = trail else {
             return Self { first: met, last: met, mark: met, stretch: 1, steps: 0 };
         };
-        let steps = trail.steps + 1;
+        let steps = trail.steps.saturating_add(1);
         if steps < trail.stretch {
             Self { last: met, steps, ..trail.clone() }
         } else {
