@@ -161,6 +161,8 @@ fn a_resumed_sweep_knows_what_it_saw_before() {
         gate.allow(pages);
         let running = sandbox.start(&["--run-now"]);
         wait_until("the next page is asked for", || asked(&api, "/users") == before + pages + 1);
+        // A request that came to the gate only after the kill would take what the next run is allowed.
+        wait_until("it stands at the gate", || gate.waiting_and_allowed() == (1, 0));
         running.signal(Signal::KILL);
         running.wait();
         gate.release();
