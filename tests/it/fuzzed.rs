@@ -15,7 +15,10 @@ mod rows;
 
 use std::{collections::BTreeSet, fs, panic, path::Path};
 
-const TARGETS: [(&str, fn(&[u8])); 6] = [
+/// What holds an input to a target's properties.
+type Hold = fn(&[u8]);
+
+const TARGETS: [(&str, Hold); 6] = [
     ("classification", classification::hold),
     ("config", config::hold),
     ("link", link::hold),

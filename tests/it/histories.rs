@@ -141,7 +141,7 @@ fn go_through(history: &[Step], counts: &std::cell::RefCell<Counts>) -> Result<(
         for (endpoint, model) in models.iter_mut().enumerate() {
             let seen = world.look(endpoint);
             let listed = world.listed(endpoint, &settings);
-            let verdict = model.check(seen, listed, &settings);
+            let verdict = model.check(seen, &listed, &settings);
             let verdict = verdict.map_err(|why| {
                 let place = format!("{}, step {number} of", ENDPOINTS[endpoint].name);
                 TestCaseError::fail(format!("{place} {history:#?}:\n{why}\n{}", run.stderr))

@@ -64,7 +64,7 @@ impl Model {
     pub(super) fn check(
         &mut self,
         seen: Seen,
-        listed: Listed,
+        listed: &Listed,
         settings: &Settings,
     ) -> Result<Verdict, String> {
         self.since.push((listed.clone(), settings.clone()));
@@ -74,12 +74,12 @@ impl Model {
             self.since.iter().all(|state| *state == (listed.clone(), settings.clone()));
         let is_exact = is_complete && stood_still;
         let unwritten = self.check_rows(&seen, settings)?;
-        let tombstones = self.check_tombstones(&seen, &listed)?;
+        let tombstones = self.check_tombstones(&seen, listed)?;
         if is_complete {
             self.check_throughout(&seen)?;
         }
         if is_exact {
-            self.check_exact(&seen, &listed, settings)?;
+            self.check_exact(&seen, listed, settings)?;
         }
         if is_complete {
             self.since.clear();

@@ -79,9 +79,10 @@ impl Settings {
         text += if self.types { "types = { number = \"text\" }\n" } else { "" };
         if endpoint.has_window {
             let Self { back, ahead, slice, .. } = self;
-            text += &format!(
+            let window = format!(
                 "[endpoint.window]\nfield = \"day\"\nback = \"{back}d\"\nahead = \"{ahead}d\"\nslice = \"{slice}d\"\n"
             );
+            text += &window;
         }
         text
     }
