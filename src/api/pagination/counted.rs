@@ -35,6 +35,9 @@ const OVERLAPS_FROM: u64 = 10;
 /// How many records of a page are looked for on the next one, by their keys: some may be deleted meanwhile.
 const ANCHORS: usize = 8;
 
+/// So many pages may be like one that was met before, where the total has risen.
+const MOST_SHIFTED: u32 = 3;
+
 /// Where such a listing stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,6 +74,9 @@ pub(super) struct Counted {
     /// Whether the API gives no page that begins within another one.
     #[serde(default)]
     unlapped: bool,
+    /// So many pages were like one that was met before, and the total had risen.
+    #[serde(default)]
+    shifted: u32,
     #[serde(default)]
     pub(super) passes: Passes,
 }
@@ -91,6 +97,7 @@ impl Counted {
             anchors: Vec::new(),
             back: 0,
             unlapped: false,
+            shifted: 0,
             passes: Passes::default(),
         }
     }
@@ -126,8 +133,11 @@ impl Counted {
         // Where the listing has moved, pages are asked for again.
         let reached = self.reached(seen);
         let is_new = end > self.again_until;
-        if seen.records > 0 && is_new {
-            match self.trail.as_ref().and_then(|trail| trail.meets(seen.digest)) {
+        let met = self.trail.as_ref().and_then(|trail| trail.meets(seen.digest));
+        // Where rows have come, they may have moved a page's worth. Not again and again, or a listing may have no end.
+        let is_shifted = met.is_some() && now.rises > 0 && self.shifted < MOST_SHIFTED;
+        if seen.records > 0 && is_new && !is_shifted {
+            match met {
                 None => {}
                 Some(Met::Last { .. }) if !self.anchors.is_empty() => {
                     return Ok(self.without_overlap(now));
@@ -193,7 +203,7 @@ impl Counted {
         let short_now =
             self.is_start() && counting.size.is_some_and(|(_, size)| seen.records < *size);
         let trail = match &self.trail {
-            Some(trail) if !is_new => trail.clone(),
+            Some(trail) if !is_new || met.is_some() => trail.clone(),
             trail => Trail::follow(trail.as_ref(), seen.digest),
         };
         Ok(Went::Next(Self {
@@ -209,6 +219,7 @@ impl Counted {
             anchors,
             back: 0,
             unlapped,
+            shifted: self.shifted + u32::from(is_shifted),
             passes,
         }))
     }

