@@ -35,6 +35,9 @@ const OVERLAPS_FROM: u64 = 10;
 /// How many records of a page are looked for on the next one, by their keys: some may be deleted meanwhile.
 const ANCHORS: usize = 8;
 
+/// More records than any listing has; what is counted does not come near its type's limit.
+const MOST_RECORDS: u64 = u64::MAX / 2;
+
 /// So many pages may be like one that was met before, where the total has risen.
 const MOST_SHIFTED: u32 = 3;
 
@@ -130,6 +133,10 @@ impl Counted {
     ) -> Result<Went<Self>, ListingError> {
         let now = self.seen.restated(seen);
         let (start, end) = self.stretch(counting, seen);
+        // No listing has so many records: nobody who has read one has left this place.
+        if end > MOST_RECORDS {
+            return Err(ListingError::ForeignState);
+        }
         // Where the listing has moved, pages are asked for again.
         let reached = self.reached(seen);
         let is_new = end > self.again_until;
