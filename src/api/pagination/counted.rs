@@ -154,7 +154,9 @@ impl Counted {
                     return Err(counting.ignored());
                 }
                 // The page after the end may state a total too, but none of its records are new.
-                Some(Met::Last { .. }) => return Ok(self.end(counting, now, self.passes)),
+                Some(Met::Last { .. }) => {
+                    return Ok(self.end(counting, now, self.passes.moved_if(now.rises > 0)));
+                }
                 Some(Met::Earlier) => return Err(ListingError::PagesRepeat),
             }
         }
