@@ -11,8 +11,8 @@ use mapiq_sync::{
 };
 use url::Url;
 
-/// A listing whose every page is the same ends within so many steps.
-const STEPS: usize = 12;
+/// A listing whose every page is the same ends within so many steps, read from its start.
+const STEPS: usize = 40;
 
 pub(crate) fn hold(input: &[u8]) {
     let mut parts = input.splitn(3, |byte| *byte == b'\n');
@@ -75,7 +75,8 @@ pub(crate) fn hold(input: &[u8]) {
         assert!(next.is_of(&base));
         state = next;
     }
-    panic!("the same page goes on and on: {state:?}");
+    // A checkpoint of somebody else may count as far as it likes.
+    assert!(!checkpoint.is_empty(), "the same page goes on and on: {state:?}");
 }
 
 fn styles() -> [Style; 6] {

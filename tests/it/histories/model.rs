@@ -52,12 +52,21 @@ pub(super) struct Model {
     /// The settings of the last complete run.
     settled: Settings,
     last: i64,
+    /// Rows that other settings have changed, or may have: the next sweep that returns them writes them anew.
+    redone: BTreeSet<i64>,
 }
 
 impl Model {
     pub(super) fn new(endpoint: Endpoint) -> Self {
         let (rows, since) = (BTreeMap::new(), Vec::new());
-        Self { endpoint, rows, since, settled: Settings::default(), last: 0 }
+        Self {
+            endpoint,
+            rows,
+            since,
+            settled: Settings::default(),
+            last: 0,
+            redone: BTreeSet::new(),
+        }
     }
 
     /// Holds the table after a run against what the API has listed; the error says what is wrong.
@@ -73,7 +82,15 @@ impl Model {
         let stood_still =
             self.since.iter().all(|state| *state == (listed.clone(), settings.clone()));
         let is_exact = is_complete && stood_still;
-        let unwritten = self.check_rows(&seen, settings)?;
+        let are_redone = self.are_redone(settings);
+        if are_redone {
+            self.redone.extend(self.rows.keys());
+        }
+        let unwritten = self.check_rows(&seen, are_redone)?;
+        if !are_redone {
+            let was = |id: &i64| self.rows.get(id).map(|row| row.run);
+            self.redone.retain(|id| seen.rows.get(id).map(|row| row.run) == was(id));
+        }
         let tombstones = self.check_tombstones(&seen, listed)?;
         if is_complete {
             self.check_throughout(&seen)?;
@@ -90,18 +107,22 @@ impl Model {
         Ok(Verdict { is_complete, is_exact, tombstones, unwritten })
     }
 
-    /// No row is lost, none comes from nowhere, and what has not changed is not written; tells how many those are.
-    fn check_rows(&self, seen: &Seen, settings: &Settings) -> Result<usize, String> {
-        if let Some(id) = self.rows.keys().find(|id| !seen.rows.contains_key(id)) {
-            return Err(format!("row {id} is lost"));
-        }
+    /// Whether settings have changed, since the last complete run, that change what is stored of a record.
+    fn are_redone(&self, settings: &Settings) -> bool {
         let is_redone = |other: &Settings| {
             other.excludes != self.settled.excludes || other.types != self.settled.types
         };
-        let may_be_rewritten =
-            is_redone(settings) || self.since.iter().any(|(_, settings)| is_redone(settings));
+        is_redone(settings) || self.since.iter().any(|(_, settings)| is_redone(settings))
+    }
+
+    /// No row is lost, none comes from nowhere, and what has not changed is not written; tells how many those are.
+    fn check_rows(&self, seen: &Seen, are_redone: bool) -> Result<usize, String> {
+        if let Some(id) = self.rows.keys().find(|id| !seen.rows.contains_key(id)) {
+            return Err(format!("row {id} is lost"));
+        }
         let mut unwritten = 0;
         for (id, row) in &seen.rows {
+            let may_be_rewritten = are_redone || self.redone.contains(id);
             let served = self.since.iter().filter_map(|(listed, _)| listed.get(id));
             let before = self.rows.get(id);
             let is_served = served.clone().any(|content| content.like(&row.content));
