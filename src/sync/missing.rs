@@ -84,16 +84,18 @@ pub(super) struct Answer {
 impl Missing {
     /// Tells the rows that a complete read has missed, by their slices, from those that an earlier one has missed.
     pub(super) fn new(missing: BTreeMap<i64, RowSet>, earlier: &RowSet) -> Self {
-        let mut told = Self::default();
+        let (mut told, mut last) = (Self::default(), -1);
+        // In the order of the slices.
         for (slice, mut rows) in missing {
             told.agreed |= &(&rows & earlier);
             rows -= earlier;
             if !rows.is_empty() {
                 told.once |= &rows;
-                // In their order; numbers without a slice name none.
-                told.slices = (0..=slice).collect();
+                last = slice;
             }
         }
+        // Numbers without a slice name none.
+        told.slices = (0..=last).collect();
         told
     }
 

@@ -11,7 +11,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use crate::support::{Answer, Api, Asked, Sandbox};
+use crate::{
+    listing::Gate,
+    support::{Answer, Api, Asked, Sandbox},
+};
 
 /// Records of a page.
 const SIZE: usize = 2;
@@ -44,6 +47,15 @@ fn page(listed: &Listed, asked: &Asked) -> Answer {
 fn api(listed: &Listed) -> Api {
     let listed = Arc::clone(listed);
     Api::serve(move |asked| page(&listed, asked))
+}
+
+/// The same, but each answer waits at a gate.
+fn gated(listed: &Listed, gate: &Arc<Gate>) -> Api {
+    let (listed, gate) = (Arc::clone(listed), Arc::clone(gate));
+    Api::serve(move |asked| {
+        gate.pass();
+        page(&listed, asked)
+    })
 }
 
 /// Users, listed in pages; `more` are further lines of the endpoint.

@@ -81,6 +81,19 @@ fn no_records() -> Answer {
     Answer::json(r#"{"items":[],"total":0}"#)
 }
 
+/// An API whose listing is large by now, and a sandbox whose table is there, and empty.
+fn served() -> (Api, Sandbox) {
+    let empty = Arc::new(AtomicBool::new(true));
+    let is_empty = Arc::clone(&empty);
+    let api = Api::serve(
+        move |asked| {
+            if is_empty.load(Ordering::SeqCst) { no_records() } else { large(asked) }
+        },
+    );
+    let sandbox = sandbox(&api, &empty);
+    (api, sandbox)
+}
+
 #[test]
 fn a_reader_that_holds_on_is_told_once_and_the_log_is_emptied_when_it_ends() {
     let gate = Gate::new();
@@ -125,14 +138,7 @@ fn a_reader_that_holds_on_is_told_once_and_the_log_is_emptied_when_it_ends() {
 
 #[test]
 fn a_reader_that_ends_after_the_last_page_leaves_a_log_that_the_next_run_cuts_back() {
-    let empty = Arc::new(AtomicBool::new(true));
-    let is_empty = Arc::clone(&empty);
-    let api = Api::serve(
-        move |asked| {
-            if is_empty.load(Ordering::SeqCst) { no_records() } else { large(asked) }
-        },
-    );
-    let sandbox = sandbox(&api, &empty);
+    let (_api, sandbox) = served();
     let held = reader(&sandbox);
     let told = sandbox.run(&["--run-now"]).expect_status(0).stderr;
     assert_eq!(told.matches(TOLD).count(), 1, "{told}");
@@ -151,14 +157,7 @@ fn a_reader_that_ends_after_the_last_page_leaves_a_log_that_the_next_run_cuts_ba
 
 #[test]
 fn readers_that_take_turns_do_not_let_the_log_grow() {
-    let empty = Arc::new(AtomicBool::new(true));
-    let is_empty = Arc::clone(&empty);
-    let api = Api::serve(
-        move |asked| {
-            if is_empty.load(Ordering::SeqCst) { no_records() } else { large(asked) }
-        },
-    );
-    let sandbox = sandbox(&api, &empty);
+    let (api, sandbox) = served();
     let done = AtomicBool::new(false);
     let largest = thread::scope(|scope| {
         for _ in 0..3 {
@@ -190,14 +189,7 @@ fn readers_that_take_turns_do_not_let_the_log_grow() {
 
 #[test]
 fn a_log_that_may_not_grow_any_further_pauses_the_runs_until_its_reader_has_ended() {
-    let empty = Arc::new(AtomicBool::new(true));
-    let is_empty = Arc::clone(&empty);
-    let api = Api::serve(
-        move |asked| {
-            if is_empty.load(Ordering::SeqCst) { no_records() } else { large(asked) }
-        },
-    );
-    let sandbox = sandbox(&api, &empty);
+    let (api, sandbox) = served();
     sandbox.execute("CREATE TABLE own (bytes)");
     let reader = reader(&sandbox);
     // More than a gibibyte in the log, and in the file but the last of it.

@@ -7,7 +7,9 @@ use std::sync::{
 
 use rustix::process::Signal;
 
-use super::{api, asked, assert_settled, deleted, listing, lock, page, users, users_without_total};
+use super::{
+    api, asked, assert_settled, deleted, gated, listing, lock, page, users, users_without_total,
+};
 use crate::{
     listing::Gate,
     support::{Answer, Api, wait_until},
@@ -145,13 +147,7 @@ fn a_record_that_can_no_longer_be_stored_is_no_deletion() {
 fn a_resumed_sweep_knows_what_it_saw_before() {
     let listed = listing(1..=8);
     let gate = Gate::new();
-    let api = Api::serve({
-        let (listed, gate) = (Arc::clone(&listed), Arc::clone(&gate));
-        move |asked| {
-            gate.pass();
-            page(&listed, asked)
-        }
-    });
+    let api = gated(&listed, &gate);
     let sandbox = users(&api, "");
     gate.allow(4);
     sandbox.run(&["--run-now"]).expect_status(0);
@@ -196,13 +192,7 @@ fn a_resumed_sweep_knows_what_it_saw_before() {
 fn a_kill_while_it_is_judged_leaves_that_to_the_next_run() {
     let listed = listing(1..=4);
     let gate = Gate::new();
-    let api = Api::serve({
-        let (listed, gate) = (Arc::clone(&listed), Arc::clone(&gate));
-        move |asked| {
-            gate.pass();
-            page(&listed, asked)
-        }
-    });
+    let api = gated(&listed, &gate);
     let sandbox = users(&api, "");
     gate.allow(2);
     sandbox.run(&["--run-now"]).expect_status(0);
@@ -231,13 +221,7 @@ fn a_kill_while_it_is_judged_leaves_that_to_the_next_run() {
 fn what_a_sweep_has_returned_that_was_given_up_is_not_missing() {
     let listed = listing(1..=6);
     let gate = Gate::new();
-    let api = Api::serve({
-        let (listed, gate) = (Arc::clone(&listed), Arc::clone(&gate));
-        move |asked| {
-            gate.pass();
-            page(&listed, asked)
-        }
-    });
+    let api = gated(&listed, &gate);
     let mut sandbox = users(&api, "rate_limit = { requests = 2, per = \"50ms\" }");
     gate.allow(3);
     sandbox.run(&["--run-now"]).expect_status(0);

@@ -7,7 +7,9 @@ use std::sync::{
 
 use rustix::process::Signal;
 
-use super::{api, asked, asked_since, follows_on, listing, lock, page, put, run, stored, users};
+use super::{
+    api, asked, asked_since, follows_on, gated, listing, lock, page, put, run, stored, users,
+};
 use crate::{
     listing::Gate,
     support::{Answer, Api, Sandbox, wait_until},
@@ -42,13 +44,7 @@ fn what_has_changed_arrives_by_the_start_of_the_last_sweep_less_the_lookback() {
 fn a_sweep_that_was_killed_goes_on_with_its_bound_and_counts_from_its_own_start() {
     let listed = listing(1..=3);
     let gate = Gate::new();
-    let api = Api::serve({
-        let (listed, gate) = (Arc::clone(&listed), Arc::clone(&gate));
-        move |asked| {
-            gate.pass();
-            page(&listed, asked)
-        }
-    });
+    let api = gated(&listed, &gate);
     let sandbox = users(&api, "");
     gate.allow(2);
     sandbox.run(&["--run-now"]).expect_status(0);

@@ -1,11 +1,9 @@
 //! When everything is asked for, although changes might do.
 
-use std::sync::Arc;
-
-use super::{LONG_AGO, api, asked, listing, lock, page, put, run, stored, users, utc};
+use super::{LONG_AGO, api, asked, gated, listing, lock, put, run, stored, users, utc};
 use crate::{
     listing::Gate,
-    support::{Api, Sandbox, wait_until},
+    support::{Sandbox, wait_until},
 };
 
 /// As if the last complete sweep, and the last full one, had been begun so much earlier.
@@ -131,13 +129,7 @@ fn a_person_can_ask_for_everything() {
 fn a_person_can_ask_for_everything_while_changes_are_read() {
     let listed = listing(1..=2);
     let gate = Gate::new();
-    let api = Api::serve({
-        let (listed, gate) = (Arc::clone(&listed), Arc::clone(&gate));
-        move |asked| {
-            gate.pass();
-            page(&listed, asked)
-        }
-    });
+    let api = gated(&listed, &gate);
     let sandbox = users(&api, "");
     gate.allow(1);
     run(&sandbox, &api);

@@ -1,10 +1,8 @@
 //! Rows that are missing: only what is not among everything is, and a change is a sign of life.
 
-use std::sync::Arc;
-
 use rustix::process::Signal;
 
-use super::{Listed, api, asked, full_is_due, listing, lock, page, put, run, stored, users};
+use super::{Listed, api, asked, full_is_due, gated, listing, lock, put, run, stored, users};
 use crate::{
     listing::Gate,
     support::{Api, Sandbox, wait_until},
@@ -85,13 +83,7 @@ fn a_row_that_a_change_has_brought_between_two_reads_is_there() {
 fn changes_that_were_interrupted_for_hours_leave_what_is_missing_as_it_is() {
     let listed = listing(1..=9);
     let gate = Gate::new();
-    let api = Api::serve({
-        let (listed, gate) = (Arc::clone(&listed), Arc::clone(&gate));
-        move |asked| {
-            gate.pass();
-            page(&listed, asked)
-        }
-    });
+    let api = gated(&listed, &gate);
     gate.allow(5 + 5);
     let sandbox = two_are_missing(&listed, &api);
     for id in 1..=4 {
