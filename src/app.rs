@@ -1,6 +1,7 @@
 //! The composition root: from the configuration to a runner, and from the schedule's ticks to runs.
 
 mod checks;
+mod freshness;
 mod logging;
 mod serve;
 
@@ -8,7 +9,10 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-pub use self::serve::{Paused, watcher};
+pub use self::{
+    freshness::{fresh_until, schedules_of},
+    serve::{Paused, watcher},
+};
 use crate::{
     api::{Client, ClientError},
     clock::{Clock, ClockError},

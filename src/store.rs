@@ -21,6 +21,7 @@ mod lock;
 mod log;
 mod missing;
 mod open;
+mod overview;
 mod page;
 mod pauses;
 mod query;
@@ -57,6 +58,10 @@ pub use self::{
     lock::FileLock,
     log::FullLog,
     missing::{Judgement, ReadSlice},
+    overview::{
+        Asked, Budget, DaemonProcess, EndpointOverview, EndpointRunOverview, JobOverview, Overview,
+        RunOverview, overview,
+    },
     pauses::AskedPause,
     query::{Grid, query},
     rejects::{KeptReject, RejectBounds, Retried, Retry, rejects},

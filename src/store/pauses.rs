@@ -133,11 +133,11 @@ pub(super) async fn rebase(writer: &mut Writer, now: Now, boot_id: &str) -> Resu
 }
 
 /// A stamp of the ledger; one that somebody has spoilt counts as now.
-fn wall(stamp: &str, now: Now) -> DateTime<Utc> {
+pub(super) fn wall(stamp: &str, now: Now) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(stamp).map_or(now.wall, |stamp| stamp.with_timezone(&Utc))
 }
 
 /// The wall clock's reading at a moment of the boot clock.
-fn wall_of(moment: BootTime, now: Now) -> DateTime<Utc> {
+pub(super) fn wall_of(moment: BootTime, now: Now) -> DateTime<Utc> {
     now.wall + TimeDelta::nanoseconds(moment.as_nanos().saturating_sub(now.boot.as_nanos()))
 }
