@@ -4,6 +4,8 @@ mod checks;
 mod freshness;
 mod logging;
 mod serve;
+mod status;
+mod upkeep;
 
 use std::sync::Arc;
 
@@ -12,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 pub use self::{
     freshness::{fresh_until, schedules_of},
     serve::{Paused, watcher},
+    status::{EndpointStatus, Freshness, JobStatus, Status, asked, judge, status},
+    upkeep::{Rebuild, Upkeep},
 };
 use crate::{
     api::{Client, ClientError},

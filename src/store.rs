@@ -28,9 +28,11 @@ mod query;
 mod rejects;
 mod room;
 mod row_set;
+mod runs;
 mod schema;
 mod scrub;
 mod seen;
+mod set_aside;
 mod statements;
 mod sweeps;
 mod upsert;
@@ -66,8 +68,10 @@ pub use self::{
     query::{Grid, query},
     rejects::{KeptReject, RejectBounds, Retried, Retry, rejects},
     row_set::RowSet,
+    runs::{PastRun, RunFilter, runs},
     scrub::{Scrubbed, erase::Erasure},
     seen::Reading,
+    set_aside::SetAside,
     sweeps::{Bounds, Dates, Origin, Plan, Slice, Sweep, SweepId},
     widths::LearntWidth,
 };
