@@ -2,10 +2,12 @@
 
 mod backfill;
 mod backup;
+mod completions;
 mod console;
 mod demo;
 mod exit_status;
 mod look;
+mod manual;
 mod progress;
 mod rejects;
 mod run_now;
@@ -32,12 +34,18 @@ use crate::{
     telemetry::{self, LogFormat, Verbosity},
 };
 
+/// The program's name.
+const NAME: &str = "mapiq-sync";
+
+/// The package's version, with the commit that it is built from and its day, where the build knows them.
+const VERSION: &str = env!("MAPIQ_SYNC_VERSION");
+
 /// Syncs the Mapiq API into a SQLite database, within the API's rate limit.
 ///
 /// Without a command or `--run-now` it runs as a daemon: the jobs of the configuration on their schedules, until SIGTERM or
 /// SIGINT.
 #[derive(Debug, Parser)]
-#[command(name = "mapiq-sync", version, max_term_width = 80, after_help = EXIT_STATUS_HELP)]
+#[command(name = NAME, version = VERSION, max_term_width = 80, after_help = EXIT_STATUS_HELP)]
 pub struct Arguments {
     /// The configuration file
     #[arg(
@@ -77,8 +85,12 @@ pub struct Arguments {
 enum Command {
     /// Copy the database to a file, whole and checked, while others use it
     Backup(backup::BackupArgs),
+    /// Print the script by which a shell completes the arguments
+    Completions(completions::CompletionsArgs),
     /// Show a whole sync against a built-in simulator, without an account or a network
     Demo(demo::DemoArgs),
+    /// Write the manual pages, as a package brings them
+    Manual(manual::ManualArgs),
     /// List the records that could not be stored, or try them again
     Rejects(rejects::RejectsArgs),
     /// Serve the simulator of the API alone, to try a configuration against it
@@ -157,6 +169,8 @@ async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
             Ok(config) => backup::run(&config, &args, &stop).await,
             Err(status) => status,
         },
+        Some(Command::Completions(args)) => completions::run(&args),
+        Some(Command::Manual(args)) => manual::run(&args),
         Some(Command::Demo(args)) => demo::run(args, &stop).await,
         Some(Command::Rejects(args)) => match load_without_secrets(&arguments.config) {
             Ok(config) => rejects::run(config, &args, &stop).await,
