@@ -2,13 +2,17 @@
 
 mod checks;
 mod logging;
+mod plan;
 mod serve;
 
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-pub use self::serve::{Paused, watcher};
+pub use self::{
+    plan::{Forecast, GroupForecast, JobForecast, plan},
+    serve::{Paused, watcher},
+};
 use crate::{
     api::{Client, ClientError},
     clock::{Clock, ClockError},

@@ -8,6 +8,7 @@ mod demo;
 mod exit_status;
 mod look;
 mod manual;
+mod plan;
 mod progress;
 mod rejects;
 mod run_now;
@@ -91,6 +92,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Write the manual pages, as a package brings them
     Manual(manual::ManualArgs),
+    /// Tell what a run would ask for now, how long it takes, and whether it fits
+    Plan(plan::PlanArgs),
     /// List the records that could not be stored, or try them again
     Rejects(rejects::RejectsArgs),
     /// Serve the simulator of the API alone, to try a configuration against it
@@ -171,6 +174,10 @@ async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
         },
         Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Manual(args)) => manual::run(&args),
+        Some(Command::Plan(args)) => match load_without_secrets(&arguments.config) {
+            Ok(config) => plan::run(&config, &args).await,
+            Err(status) => status,
+        },
         Some(Command::Demo(args)) => demo::run(args, &stop).await,
         Some(Command::Rejects(args)) => match load_without_secrets(&arguments.config) {
             Ok(config) => rejects::run(config, &args, &stop).await,

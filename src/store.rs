@@ -21,6 +21,7 @@ mod lock;
 mod log;
 mod missing;
 mod open;
+mod outlook;
 mod page;
 mod pauses;
 mod query;
@@ -57,6 +58,7 @@ pub use self::{
     lock::FileLock,
     log::FullLog,
     missing::{Judgement, ReadSlice},
+    outlook::{Cost, EndpointOutlook, GroupOutlook, Outlook, PastSweep, outlook},
     pauses::AskedPause,
     query::{Grid, query},
     rejects::{KeptReject, RejectBounds, Retried, Retry, rejects},

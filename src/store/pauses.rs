@@ -133,7 +133,7 @@ pub(super) async fn rebase(writer: &mut Writer, now: Now, boot_id: &str) -> Resu
 }
 
 /// A stamp of the ledger; one that somebody has spoilt counts as now.
-fn wall(stamp: &str, now: Now) -> DateTime<Utc> {
+pub(super) fn wall(stamp: &str, now: Now) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(stamp).map_or(now.wall, |stamp| stamp.with_timezone(&Utc))
 }
 

@@ -20,6 +20,7 @@ mod mounts;
 mod moving;
 mod paging;
 mod pauses;
+mod plan;
 mod privacy;
 mod progress;
 mod readers;

@@ -23,6 +23,8 @@ fn help_says_what_there_is_and_what_the_exit_status_means() {
       demo         Show a whole sync against a built-in simulator, without an
                    account or a network
       manual       Write the manual pages, as a package brings them
+      plan         Tell what a run would ask for now, how long it takes, and whether
+                   it fits
       rejects      List the records that could not be stored, or try them again
       simulate     Serve the simulator of the API alone, to try a configuration
                    against it
@@ -85,7 +87,7 @@ fn help_says_what_there_is_and_what_the_exit_status_means() {
 #[test]
 fn help_fits_a_plain_terminal() {
     let sandbox = Sandbox::new();
-    let commands = ["backup", "completions", "demo", "manual", "rejects", "simulate"];
+    let commands = ["backup", "completions", "demo", "manual", "plan", "rejects", "simulate"];
     let commands = commands.map(|command| [command, "--help"]);
     for arguments in [&["--help"][..], &["-h"]].into_iter().chain(commands.iter().map(|c| &c[..])) {
         let help = sandbox.run(arguments).expect_status(0);
