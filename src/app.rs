@@ -3,6 +3,7 @@
 mod checks;
 mod freshness;
 mod logging;
+mod plan;
 mod serve;
 mod status;
 mod upkeep;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     freshness::{fresh_until, schedules_of},
+    plan::{Forecast, GroupForecast, JobForecast, plan},
     serve::{Paused, watcher},
     status::{EndpointStatus, Freshness, JobStatus, Status, asked, judge, status},
     upkeep::{Rebuild, Upkeep},

@@ -3,10 +3,13 @@
 mod arguments;
 mod backfill;
 mod backup;
+mod completions;
 mod console;
 mod demo;
 mod exit_status;
 mod look;
+mod manual;
+mod plan;
 mod progress;
 mod rejects;
 mod run_now;
@@ -36,12 +39,18 @@ use crate::{
     telemetry::{self, LogFormat, Verbosity},
 };
 
+/// The program's name.
+const NAME: &str = "mapiq-sync";
+
+/// The package's version, with the commit that it is built from and its day, where the build knows them.
+const VERSION: &str = env!("MAPIQ_SYNC_VERSION");
+
 /// Syncs the Mapiq API into a SQLite database, within the API's rate limit.
 ///
 /// Without a command or `--run-now` it runs as a daemon: the jobs of the configuration on their schedules, until SIGTERM or
 /// SIGINT.
 #[derive(Debug, Parser)]
-#[command(name = "mapiq-sync", version, max_term_width = 80, after_help = EXIT_STATUS_HELP)]
+#[command(name = NAME, version = VERSION, max_term_width = 80, after_help = EXIT_STATUS_HELP)]
 pub struct Arguments {
     /// The configuration file
     #[arg(
@@ -81,10 +90,16 @@ pub struct Arguments {
 enum Command {
     /// Copy the database to a file, whole and checked, while others use it
     Backup(backup::BackupArgs),
+    /// Print the script by which a shell completes the arguments
+    Completions(completions::CompletionsArgs),
     /// Show a whole sync against a built-in simulator, without an account or a network
     Demo(demo::DemoArgs),
     /// Put an endpoint's table aside, so that the next run makes it anew, such as after a changed key
     Rebuild(upkeep::RebuildArgs),
+    /// Write the manual pages, as a package brings them
+    Manual(manual::ManualArgs),
+    /// Tell what a run would ask for now, how long it takes, and whether it fits
+    Plan(plan::PlanArgs),
     /// List the records that could not be stored, or try them again
     Rejects(rejects::RejectsArgs),
     /// Clear the pause that the API has asked for, and have an endpoint asked again
@@ -167,6 +182,12 @@ async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
     match arguments.command {
         Some(Command::Backup(args)) => match load_without_secrets(&arguments.config) {
             Ok(config) => backup::run(&config, &args, &stop).await,
+            Err(status) => status,
+        },
+        Some(Command::Completions(args)) => completions::run(&args),
+        Some(Command::Manual(args)) => manual::run(&args),
+        Some(Command::Plan(args)) => match load_without_secrets(&arguments.config) {
+            Ok(config) => plan::run(&config, &args).await,
             Err(status) => status,
         },
         Some(Command::Demo(args)) => demo::run(args, &stop).await,

@@ -21,6 +21,7 @@ mod lock;
 mod log;
 mod missing;
 mod open;
+mod outlook;
 mod overview;
 mod page;
 mod pauses;
@@ -60,6 +61,7 @@ pub use self::{
     lock::FileLock,
     log::FullLog,
     missing::{Judgement, ReadSlice},
+    outlook::{Cost, EndpointOutlook, GroupOutlook, Outlook, PastSweep, outlook},
     overview::{
         Asked, Budget, DaemonProcess, EndpointOverview, EndpointRunOverview, JobOverview, Overview,
         RunOverview, overview,
