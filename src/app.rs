@@ -1,6 +1,7 @@
 //! The composition root: from the configuration to a runner, and from the schedule's ticks to runs.
 
 mod checks;
+mod freshness;
 mod logging;
 mod plan;
 mod serve;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 pub use self::{
+    freshness::{fresh_until, schedules_of},
     plan::{Forecast, GroupForecast, JobForecast, plan},
     serve::{Paused, watcher},
 };

@@ -22,6 +22,7 @@ mod log;
 mod missing;
 mod open;
 mod outlook;
+mod overview;
 mod page;
 mod pauses;
 mod query;
@@ -59,6 +60,10 @@ pub use self::{
     log::FullLog,
     missing::{Judgement, ReadSlice},
     outlook::{Cost, EndpointOutlook, GroupOutlook, Outlook, PastSweep, outlook},
+    overview::{
+        Asked, Budget, DaemonProcess, EndpointOverview, EndpointRunOverview, JobOverview, Overview,
+        RunOverview, overview,
+    },
     pauses::AskedPause,
     query::{Grid, query},
     rejects::{KeptReject, RejectBounds, Retried, Retry, rejects},

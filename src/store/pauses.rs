@@ -138,6 +138,6 @@ pub(super) fn wall(stamp: &str, now: Now) -> DateTime<Utc> {
 }
 
 /// The wall clock's reading at a moment of the boot clock.
-fn wall_of(moment: BootTime, now: Now) -> DateTime<Utc> {
+pub(super) fn wall_of(moment: BootTime, now: Now) -> DateTime<Utc> {
     now.wall + TimeDelta::nanoseconds(moment.as_nanos().saturating_sub(now.boot.as_nanos()))
 }

@@ -28,6 +28,7 @@ fn endpoint() -> EndpointSettings {
             ..Transforms::default()
         },
         on_missing: OnMissing::Keep,
+        stale_after: None,
     }
 }
 
