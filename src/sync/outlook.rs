@@ -226,8 +226,7 @@ fn budgets(
         }
         let GroupOutlook { counts_from, not_before } =
             known.groups.get(&endpoint.group).cloned().unwrap_or_default();
-        let still = now.boot.saturating_sub(endpoint.limit.per);
-        let used = counts_from.iter().filter(|moment| **moment > still).count() as u64;
+        let used = u64::from(limits::used(now.boot, endpoint.limit, &counts_from));
         budgets.push(Budget {
             group: endpoint.group.clone(),
             limit: endpoint.limit,
