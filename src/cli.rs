@@ -94,12 +94,12 @@ enum Command {
     Completions(completions::CompletionsArgs),
     /// Show a whole sync against a built-in simulator, without an account or a network
     Demo(demo::DemoArgs),
-    /// Put an endpoint's table aside, so that the next run makes it anew, such as after a changed key
-    Rebuild(upkeep::RebuildArgs),
     /// Write the manual pages, as a package brings them
     Manual(manual::ManualArgs),
     /// Tell what a run would ask for now, how long it takes, and whether it fits
     Plan(plan::PlanArgs),
+    /// Put an endpoint's table aside, so that the next run makes it anew, such as after a changed key
+    Rebuild(upkeep::RebuildArgs),
     /// List the records that could not be stored, or try them again
     Rejects(rejects::RejectsArgs),
     /// Clear the pause that the API has asked for, and have an endpoint asked again

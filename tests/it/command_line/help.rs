@@ -25,9 +25,17 @@ fn help_says_what_there_is_and_what_the_exit_status_means() {
       manual       Write the manual pages, as a package brings them
       plan         Tell what a run would ask for now, how long it takes, and whether
                    it fits
+      rebuild      Put an endpoint's table aside, so that the next run makes it
+                   anew, such as after a changed key
       rejects      List the records that could not be stored, or try them again
+      resume       Clear the pause that the API has asked for, and have an endpoint
+                   asked again
+      runs         List past runs: what they did, what they cost, and why they did
+                   not end well
       simulate     Serve the simulator of the API alone, to try a configuration
                    against it
+      status       Tell how every job and endpoint is doing: last and next runs, age
+                   of the data, budget, what needs a person
       help         Print this message or the help of the given subcommand(s)
 
     Options:
