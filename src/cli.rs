@@ -1,5 +1,6 @@
 //! The command line; the only place that prints.
 
+mod arguments;
 mod backfill;
 mod backup;
 mod console;
@@ -9,10 +10,13 @@ mod look;
 mod progress;
 mod rejects;
 mod run_now;
+mod runs;
 mod serve;
 mod shell;
 mod simulate;
+mod status;
 mod table;
+mod upkeep;
 
 use std::{
     io::{self, Write},
@@ -79,10 +83,18 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Show a whole sync against a built-in simulator, without an account or a network
     Demo(demo::DemoArgs),
+    /// Put an endpoint's table aside, so that the next run makes it anew, such as after a changed key
+    Rebuild(upkeep::RebuildArgs),
     /// List the records that could not be stored, or try them again
     Rejects(rejects::RejectsArgs),
+    /// Clear the pause that the API has asked for, and have an endpoint asked again
+    Resume(upkeep::ResumeArgs),
+    /// List past runs: what they did, what they cost, and why they did not end well
+    Runs(runs::RunsArgs),
     /// Serve the simulator of the API alone, to try a configuration against it
     Simulate(Box<simulate::SimulateArgs>),
+    /// Tell how every job and endpoint is doing: last and next runs, age of the data, budget, what needs a person
+    Status(status::StatusArgs),
 }
 
 const EXIT_STATUS_HELP: &str = "Exit status:
@@ -162,10 +174,23 @@ async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
             Ok(config) => rejects::run(config, &args, &stop).await,
             Err(status) => status,
         },
+        Some(Command::Rebuild(args)) => match load_without_secrets(&arguments.config) {
+            Ok(config) => upkeep::rebuild(&config, &args).await,
+            Err(status) => status,
+        },
+        Some(Command::Resume(args)) => match load_without_secrets(&arguments.config) {
+            Ok(config) => upkeep::resume(&config, &args).await,
+            Err(status) => status,
+        },
+        Some(Command::Runs(args)) => match load_without_secrets(&arguments.config) {
+            Ok(config) => runs::run(&config, &args).await,
+            Err(status) => status,
+        },
         Some(Command::Simulate(args)) => match simulate::run(*args, stop).await {
             Ok(()) => ExitStatus::Done,
             Err(error) => fail(ExitStatus::Failed, &error),
         },
+        Some(Command::Status(args)) => status::run(&arguments.config, &args).await,
         None => {
             let dates = match arguments.dates.dates() {
                 Ok(dates) => dates,
@@ -204,6 +229,14 @@ fn load_without_secrets(path: &std::path::Path) -> Result<Config, ExitStatus> {
         print_error(&errors.to_string());
         ExitStatus::Config
     })
+}
+
+/// What to say of an endpoint that the configuration does not have.
+fn unknown_endpoint(config: &Config, endpoint: Option<&str>) -> Option<String> {
+    let known: Vec<&str> =
+        config.sync.endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect();
+    let unknown = endpoint.filter(|name| !known.contains(name))?;
+    Some(format!("there is no endpoint `{unknown}`: the configuration has {}", known.join(", ")))
 }
 
 /// Prints an error with its causes, and hands the status on.

@@ -74,6 +74,12 @@ pub fn admit(
     Admission::Wait { until, at_best, reason }
 }
 
+/// How many of a group's slots are taken; see [`admit`].
+pub fn used(now: BootTime, limit: Limit, counts_from: &[BootTime]) -> u32 {
+    let taken = counts_from.iter().filter(|moment| moment.saturating_add(limit.per) > now).count();
+    u32::try_from(taken).unwrap_or(u32::MAX)
+}
+
 /// When enough of the taken slots are free again for one more request; nothing when one is free already.
 fn slot_free_at(
     now: BootTime,

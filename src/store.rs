@@ -21,15 +21,18 @@ mod lock;
 mod log;
 mod missing;
 mod open;
+mod overview;
 mod page;
 mod pauses;
 mod query;
 mod rejects;
 mod room;
 mod row_set;
+mod runs;
 mod schema;
 mod scrub;
 mod seen;
+mod set_aside;
 mod statements;
 mod sweeps;
 mod upsert;
@@ -57,12 +60,18 @@ pub use self::{
     lock::FileLock,
     log::FullLog,
     missing::{Judgement, ReadSlice},
+    overview::{
+        Asked, Budget, DaemonProcess, EndpointOverview, EndpointRunOverview, JobOverview, Overview,
+        RunOverview, overview,
+    },
     pauses::AskedPause,
     query::{Grid, query},
     rejects::{KeptReject, RejectBounds, Retried, Retry, rejects},
     row_set::RowSet,
+    runs::{PastRun, RunFilter, runs},
     scrub::{Scrubbed, erase::Erasure},
     seen::Reading,
+    set_aside::SetAside,
     sweeps::{Bounds, Dates, Origin, Plan, Slice, Sweep, SweepId},
     widths::LearntWidth,
 };

@@ -65,6 +65,8 @@ pub struct EndpointSettings {
     pub transforms: Transforms,
     /// What becomes of rows that the API no longer returns.
     pub on_missing: OnMissing,
+    /// How old its data may become before that is told as a fault; `None`: its schedule says.
+    pub stale_after: Option<Duration>,
 }
 
 /// One job: endpoints that are synced together.
