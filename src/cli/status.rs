@@ -104,11 +104,10 @@ fn told(config: &Config, status: &Status) -> String {
     text.push_str(&look.table(&endpoints(status)));
     for endpoint in &status.endpoints {
         for concern in concerns(endpoint) {
-            text.push('\n');
-            text.push_str(&format!("{}: {concern}", endpoint.known.endpoint));
+            text.extend(["\n", &endpoint.known.endpoint, ": ", &concern]);
         }
     }
-    text.push_str(&format!("\n\n{}\n{}", daemon(status), database(config, status)));
+    text.extend(["\n\n", &daemon(status), "\n", &database(config, status)]);
     text
 }
 

@@ -142,7 +142,7 @@ fn is_agreed(endpoint: &str, rows: i64) -> bool {
 /// The arguments that name the jobs of an endpoint.
 fn jobs_of(config: &Config, endpoint: &str) -> String {
     let jobs = config.sync.jobs.iter().filter(|job| job.endpoints.iter().any(|n| n == endpoint));
-    jobs.map(|job| format!(" --job {}", shell::word(&job.name))).collect()
+    jobs.flat_map(|job| [" --job ".to_owned(), shell::word(&job.name)]).collect()
 }
 
 fn printed(text: &str) -> ExitStatus {

@@ -75,7 +75,11 @@ fn a_monitor_gets_one_line_and_the_status_of_a_plugin() {
     assert!(critical.contains("users is of 5 h ago"), "{critical}");
 
     let nothing = Sandbox::new().run(&["status", "--monitor"]).expect_status(3);
-    assert!(nothing.stdout.starts_with("MAPIQ-SYNC UNKNOWN - the configuration"), "{}", nothing.stdout);
+    assert!(
+        nothing.stdout.starts_with("MAPIQ-SYNC UNKNOWN - the configuration"),
+        "{}",
+        nothing.stdout
+    );
 }
 
 #[test]
@@ -136,7 +140,8 @@ fn a_table_with_another_key_is_put_aside_and_made_anew() {
     sandbox.run(&["rebuild", "users"]).expect_status(2);
     let told = sandbox.run(&["rebuild", "users", "--yes"]).expect_status(0).stdout;
     assert!(told.starts_with("users: its 20 rows are kept in the table `_old_users_"), "{told}");
-    let kept = sandbox.lines("SELECT name FROM sqlite_schema WHERE name GLOB '_old_users_*' AND type = 'table'");
+    let kept = sandbox
+        .lines("SELECT name FROM sqlite_schema WHERE name GLOB '_old_users_*' AND type = 'table'");
     assert_eq!(kept.len(), 1);
     assert_eq!(sandbox.count(&format!("SELECT count(*) FROM {}", kept[0])), 20);
     let index = "SELECT tbl_name FROM sqlite_schema WHERE name = 'mine'";
@@ -157,10 +162,7 @@ fn what_is_not_there_yet_is_told() {
     let api = Api::serve(|_| Answer::status(500, ""));
     let sandbox = Sandbox::with_api(&api.url(), &endpoint("users", "/users", ""));
     for command in ["status", "runs"] {
-        sandbox
-            .run(&[command])
-            .expect_status(74)
-            .expect_stderr("yet: the first run makes it");
+        sandbox.run(&[command]).expect_status(74).expect_stderr("yet: the first run makes it");
     }
     assert!(!sandbox.database().exists(), "who only looks makes none");
 }

@@ -39,7 +39,8 @@ struct Daemon<'s> {
 
 #[derive(Serialize)]
 struct Job<'s> {
-    job: &'s str,
+    #[serde(rename = "job")]
+    name: &'s str,
     schedule: &'s str,
     timezone: &'static str,
     endpoints: &'s [String],
@@ -50,7 +51,8 @@ struct Job<'s> {
 
 #[derive(Serialize)]
 struct Run<'s> {
-    run_id: i64,
+    #[serde(rename = "run_id")]
+    id: i64,
     trigger: &'s str,
     started_at: Option<String>,
     finished_at: Option<String>,
@@ -59,7 +61,8 @@ struct Run<'s> {
 
 #[derive(Serialize)]
 struct Endpoint<'s> {
-    endpoint: &'s str,
+    #[serde(rename = "endpoint")]
+    name: &'s str,
     freshness: &'static str,
     as_of: Option<String>,
     age_seconds: Option<i64>,
@@ -147,7 +150,7 @@ fn stamp(moment: Option<DateTime<Utc>>) -> Option<String> {
 
 fn run(run: &crate::store::RunOverview) -> Run<'_> {
     Run {
-        run_id: run.run_id,
+        id: run.run_id,
         trigger: &run.trigger,
         started_at: stamp(run.started_at),
         finished_at: stamp(run.finished_at),
@@ -157,7 +160,7 @@ fn run(run: &crate::store::RunOverview) -> Run<'_> {
 
 fn job(job: &JobStatus) -> Job<'_> {
     Job {
-        job: &job.job,
+        name: &job.job,
         schedule: &job.schedule,
         timezone: job.timezone.name(),
         endpoints: &job.endpoints,
@@ -176,7 +179,7 @@ fn endpoint(status: &EndpointStatus, now: DateTime<Utc>) -> Endpoint<'_> {
     };
     let pause = status.budget.pause.as_ref();
     Endpoint {
-        endpoint: &known.endpoint,
+        name: &known.endpoint,
         freshness,
         as_of: stamp(known.as_of),
         age_seconds: known.as_of.map(|as_of| (now - as_of).num_seconds().max(0)),
