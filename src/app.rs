@@ -13,11 +13,10 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 pub use self::{
-    freshness::{fresh_until, schedules_of},
     plan::{Forecast, GroupForecast, JobForecast, plan},
     serve::{Paused, watcher},
-    status::{EndpointStatus, Freshness, JobStatus, Status, asked, judge, status},
-    upkeep::{Rebuild, Upkeep},
+    status::{EndpointStatus, Freshness, JobStatus, Status, status},
+    upkeep::{Rebuild, clear_pauses, rebuild},
 };
 use crate::{
     api::{Client, ClientError},

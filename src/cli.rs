@@ -88,14 +88,25 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Copy the database to a file, whole and checked, while others use it
-    Backup(backup::BackupArgs),
-    /// Print the script by which a shell completes the arguments
-    Completions(completions::CompletionsArgs),
+    /// Tell how every job and endpoint is doing: last and next runs, age of the data, budget, what needs a person
+    Status(status::StatusArgs),
+    #[command(flatten)]
+    Configured(Configured),
     /// Show a whole sync against a built-in simulator, without an account or a network
     Demo(demo::DemoArgs),
+    /// Serve the simulator of the API alone, to try a configuration against it
+    Simulate(Box<simulate::SimulateArgs>),
+    /// Print the script by which a shell completes the arguments
+    Completions(completions::CompletionsArgs),
     /// Write the manual pages, as a package brings them
     Manual(manual::ManualArgs),
+}
+
+/// Those that begin with the configuration, and need no credentials.
+#[derive(Debug, Subcommand)]
+enum Configured {
+    /// Copy the database to a file, whole and checked, while others use it
+    Backup(backup::BackupArgs),
     /// Tell what a run would ask for now, how long it takes, and whether it fits
     Plan(plan::PlanArgs),
     /// Put an endpoint's table aside, so that the next run makes it anew, such as after a changed key
@@ -106,10 +117,6 @@ enum Command {
     Resume(upkeep::ResumeArgs),
     /// List past runs: what they did, what they cost, and why they did not end well
     Runs(runs::RunsArgs),
-    /// Serve the simulator of the API alone, to try a configuration against it
-    Simulate(Box<simulate::SimulateArgs>),
-    /// Tell how every job and endpoint is doing: last and next runs, age of the data, budget, what needs a person
-    Status(status::StatusArgs),
 }
 
 const EXIT_STATUS_HELP: &str = "Exit status:
@@ -180,38 +187,18 @@ async fn dispatch(arguments: Arguments) -> ExitStatus {
 
 async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
     match arguments.command {
-        Some(Command::Backup(args)) => match load_without_secrets(&arguments.config) {
-            Ok(config) => backup::run(&config, &args, &stop).await,
-            Err(status) => status,
-        },
         Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Manual(args)) => manual::run(&args),
-        Some(Command::Plan(args)) => match load_without_secrets(&arguments.config) {
-            Ok(config) => plan::run(&config, &args).await,
-            Err(status) => status,
-        },
         Some(Command::Demo(args)) => demo::run(args, &stop).await,
-        Some(Command::Rejects(args)) => match load_without_secrets(&arguments.config) {
-            Ok(config) => rejects::run(config, &args, &stop).await,
-            Err(status) => status,
-        },
-        Some(Command::Rebuild(args)) => match load_without_secrets(&arguments.config) {
-            Ok(config) => upkeep::rebuild(&config, &args).await,
-            Err(status) => status,
-        },
-        Some(Command::Resume(args)) => match load_without_secrets(&arguments.config) {
-            Ok(config) => upkeep::resume(&config, &args).await,
-            Err(status) => status,
-        },
-        Some(Command::Runs(args)) => match load_without_secrets(&arguments.config) {
-            Ok(config) => runs::run(&config, &args).await,
-            Err(status) => status,
-        },
         Some(Command::Simulate(args)) => match simulate::run(*args, stop).await {
             Ok(()) => ExitStatus::Done,
             Err(error) => fail(ExitStatus::Failed, &error),
         },
         Some(Command::Status(args)) => status::run(&arguments.config, &args).await,
+        Some(Command::Configured(command)) => match load_without_secrets(&arguments.config) {
+            Ok(config) => configured(command, config, &stop).await,
+            Err(status) => status,
+        },
         None => {
             let dates = match arguments.dates.dates() {
                 Ok(dates) => dates,
@@ -231,6 +218,17 @@ async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
                 serve::run(config, &stop).await
             }
         }
+    }
+}
+
+async fn configured(command: Configured, config: Config, stop: &CancellationToken) -> ExitStatus {
+    match command {
+        Configured::Backup(args) => backup::run(&config, &args, stop).await,
+        Configured::Plan(args) => plan::run(&config, &args).await,
+        Configured::Rebuild(args) => upkeep::rebuild(&config, &args).await,
+        Configured::Rejects(args) => rejects::run(config, &args, stop).await,
+        Configured::Resume(args) => upkeep::resume(&config, &args).await,
+        Configured::Runs(args) => runs::run(&config, &args).await,
     }
 }
 

@@ -6,11 +6,13 @@ mod backup;
 mod check;
 mod columns;
 mod coverage;
+mod daemon;
 mod ddl;
 mod definition;
 mod drift;
 mod error;
 mod files;
+mod group;
 mod header;
 mod history;
 mod holders;
@@ -26,6 +28,7 @@ mod overview;
 mod page;
 mod pauses;
 mod query;
+mod reading;
 mod rejects;
 mod room;
 mod row_set;
@@ -52,8 +55,10 @@ pub use self::{
     backup::{Backup, BackupError, backup},
     check::Checked,
     coverage::Coverage,
+    daemon::DaemonProcess,
     drift::{Change, SchemaChange, Told},
     error::{Cause, StoreError},
+    group::GroupOutlook,
     holders::Holder,
     journal::{Effort, EndpointEnd, PausedEndpoint, RunId, RunResult, Trigger},
     ledger::{Asker, Reservation, Reserved, Settlement, TOKEN_GROUP},
@@ -61,10 +66,10 @@ pub use self::{
     lock::FileLock,
     log::FullLog,
     missing::{Judgement, ReadSlice},
-    outlook::{Cost, EndpointOutlook, GroupOutlook, Outlook, PastSweep, outlook},
+    outlook::{Cost, EndpointOutlook, Outlook, PastSweep, outlook},
     overview::{
-        Asked, Budget, DaemonProcess, EndpointOverview, EndpointRunOverview, JobOverview, Overview,
-        RunOverview, overview,
+        Asked, Budget, EndpointOverview, EndpointRunOverview, JobOverview, Overview, RunOverview,
+        overview,
     },
     pauses::AskedPause,
     query::{Grid, query},

@@ -23,7 +23,7 @@ use chrono_tz::Tz;
 pub use self::{
     error::{EndpointError, FailureClass},
     missing::{Guard, OnMissing},
-    outlook::{Begins, Budget, Certainty, Outlook, Prospect, SliceProspect, outlook, outlook_of},
+    outlook::{Begins, Budget, Certainty, Outlook, Prospect, SliceProspect, outlook},
     paused::Resumable,
     rejects::{RetryReport, retry_rejects},
     report::{

@@ -17,7 +17,7 @@ const MOMENTS: usize = 3;
 /// Until when an endpoint's data, which is that of `as_of`, is fresh; `None`: for ever, since it has no schedule.
 ///
 /// That is `stale_after` later, or where that is left out, the third of its jobs' scheduled moments since.
-pub fn fresh_until(
+pub(super) fn fresh_until(
     as_of: DateTime<Utc>,
     stale_after: Option<Duration>,
     schedules: &[&ScheduleSettings],
@@ -33,7 +33,7 @@ pub fn fresh_until(
 }
 
 /// The schedules of the jobs that an endpoint is one of.
-pub fn schedules_of<'c>(
+pub(super) fn schedules_of<'c>(
     config: &'c Config,
     endpoint: &EndpointSettings,
 ) -> Vec<&'c ScheduleSettings> {

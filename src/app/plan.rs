@@ -9,6 +9,7 @@ use crate::{
     clock::Clock,
     config::Config,
     daemon::{ScheduleSettings, next_after},
+    store,
     sync::{self, Budget, Certainty, EndpointSettings, JobSettings, Outlook, Prospect, Settings},
 };
 
@@ -71,9 +72,13 @@ pub struct GroupForecast {
 /// Where there is a database, and it cannot be read.
 pub async fn plan(config: &Config, jobs: &[JobSettings]) -> Result<Forecast, AppError> {
     let clock = Clock::system().map_err(AppError::Clock)?;
-    let path = &config.store.path;
-    let all = sync::outlook(&config.sync, &config.sync.jobs, path, &clock).await?;
-    let chosen = sync::outlook(&config.sync, jobs, path, &clock).await?;
+    let endpoints = config.sync.endpoints.iter();
+    let named: Vec<(&str, &str)> =
+        endpoints.map(|endpoint| (endpoint.name.as_str(), endpoint.group.as_str())).collect();
+    let known = store::outlook(&config.store.path, &clock, &named).await?.unwrap_or_default();
+    let now = clock.now();
+    let all = sync::outlook(&config.sync, &config.sync.jobs, &known, now);
+    let chosen = sync::outlook(&config.sync, jobs, &known, now);
     Ok(forecast(&config.sync, &config.schedules, jobs, &all, &chosen))
 }
 

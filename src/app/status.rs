@@ -1,9 +1,14 @@
 //! How everything is doing: what the database tells of the configuration's jobs and endpoints, and what is to come.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::{AppError, fresh_until, schedules_of};
+use super::{
+    AppError,
+    freshness::{fresh_until, schedules_of},
+};
 use crate::{
     clock::Clock,
     config::Config,
@@ -83,7 +88,7 @@ pub async fn status(config: &Config) -> Result<Status, AppError> {
 }
 
 /// What the configuration has to ask for.
-pub fn asked(config: &Config) -> Asked {
+fn asked(config: &Config) -> Asked {
     let endpoints = &config.sync.endpoints;
     Asked {
         jobs: config.sync.jobs.iter().map(|job| job.name.clone()).collect(),
@@ -95,18 +100,16 @@ pub fn asked(config: &Config) -> Asked {
 /// Joins what the database has with what the configuration says of the time.
 ///
 /// `overview` is the answer to [`asked`]: its lists have the configuration's order.
-pub fn judge(config: &Config, overview: Overview, now: DateTime<Utc>) -> Status {
+fn judge(config: &Config, overview: Overview, now: DateTime<Utc>) -> Status {
     let Overview { daemon, jobs, endpoints, budgets, checked_at, bytes, log_bytes } = overview;
-    let holders: Vec<(&str, &str)> = endpoints
-        .iter()
-        .filter_map(|known| Some((known.endpoint.as_str(), known.holder.as_ref()?.job())))
-        .collect();
+    let holders = endpoints.iter().filter_map(|known| known.holder.as_ref());
+    let at_work: HashSet<String> = holders.map(|holder| holder.job().to_owned()).collect();
     let schedules = config.sync.jobs.iter().zip(&config.schedules);
     let jobs = schedules
         .zip(jobs)
         .map(|((job, schedule), known)| {
             let is_open = known.last.as_ref().is_some_and(|run| run.finished_at.is_none());
-            let is_running = is_open && holders.iter().any(|(_, holder)| *holder == job.name);
+            let is_running = is_open && at_work.contains(&job.name);
             judge_job(job, schedule, known.last, is_running, now)
         })
         .collect();
@@ -114,9 +117,9 @@ pub fn judge(config: &Config, overview: Overview, now: DateTime<Utc>) -> Status 
         .sync
         .endpoints
         .iter()
-        .zip(endpoints.iter().zip(budgets))
+        .zip(endpoints.into_iter().zip(budgets))
         .map(|(settings, (known, budget))| {
-            judge_endpoint(settings, &schedules_of(config, settings), known.clone(), budget, now)
+            judge_endpoint(settings, &schedules_of(config, settings), known, budget, now)
         })
         .collect();
     Status { told_at: now, daemon, checked_at, bytes: (bytes, log_bytes), jobs, endpoints }

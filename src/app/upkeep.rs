@@ -6,13 +6,8 @@ use super::AppError;
 use crate::{
     clock::Clock,
     config::Config,
-    store::{Holder, SetAside, Store},
+    store::{Holder, SetAside, Store, StoreError},
 };
-
-/// The database, for one change by hand.
-pub struct Upkeep {
-    store: Store,
-}
 
 /// How it went to put a table aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,60 +16,60 @@ pub enum Rebuild {
     SetAside(SetAside),
     /// There was none.
     NothingThere,
+    /// It was not to be.
+    Refused,
     /// A run is at work on it; whose, where that can be told.
     InUse(Option<Box<Holder>>),
 }
 
-impl Upkeep {
-    /// Opens the database.
-    ///
-    /// # Errors
-    /// Where it cannot be used.
-    pub async fn open(config: &Config) -> Result<Self, AppError> {
-        let clock = Clock::system().map_err(AppError::Clock)?;
-        Ok(Self { store: Store::open(config.store.clone(), clock).await? })
-    }
+/// Clears the pauses that hold for a group: its own, and that of the token endpoint. Tells until when they would have been, and
+/// what the API had said.
+///
+/// # Errors
+/// Where the database cannot be used.
+pub async fn clear_pauses(
+    config: &Config,
+    group: &str,
+) -> Result<Vec<(String, DateTime<Utc>, String)>, AppError> {
+    with_store(config, async |store| store.clear_pauses(group).await).await
+}
 
-    /// Clears the pauses that hold for a group: its own, and that of the token endpoint. Tells until when they would have been,
-    /// and what the API had said.
-    ///
-    /// # Errors
-    /// Where the database cannot be used.
-    pub async fn clear_pauses(
-        &self,
-        group: &str,
-    ) -> Result<Vec<(String, DateTime<Utc>, String)>, AppError> {
-        self.store.clear_pauses(group).await.map_err(|error| self.store.locate(error).into())
-    }
-
-    /// How many rows an endpoint's table has; `None`: there is none.
-    ///
-    /// # Errors
-    /// Where the database cannot be used.
-    pub async fn stored_rows(&self, endpoint: &str) -> Result<Option<i64>, AppError> {
-        self.store.stored_rows(endpoint).await.map_err(|error| self.store.locate(error).into())
-    }
-
-    /// Puts an endpoint's table aside, unless a run is at work on it.
-    ///
-    /// # Errors
-    /// Where the database cannot be used.
-    pub async fn rebuild(&self, endpoint: &str) -> Result<Rebuild, AppError> {
-        let rebuilt = async {
-            let Some(_lock) = self.store.try_lock(endpoint)? else {
-                return Ok(Rebuild::InUse(self.store.holder(endpoint).await?.map(Box::new)));
-            };
-            let set_aside = self.store.set_aside(endpoint).await?;
-            Ok(set_aside.map_or(Rebuild::NothingThere, Rebuild::SetAside))
+/// Puts an endpoint's table aside, unless a run is at work on it, or whoever is asked about its number of rows does not agree.
+///
+/// # Errors
+/// Where the database cannot be used.
+pub async fn rebuild(
+    config: &Config,
+    endpoint: &str,
+    agrees: impl FnOnce(i64) -> bool,
+) -> Result<Rebuild, AppError> {
+    let rebuilt = async |store: &Store| {
+        let Some(rows) = store.stored_rows(endpoint).await? else {
+            return Ok(Rebuild::NothingThere);
         };
-        rebuilt.await.map_err(|error| self.store.locate(error).into())
-    }
+        // Without the lock: a person may take long, and runs go on meanwhile.
+        if !agrees(rows) {
+            return Ok(Rebuild::Refused);
+        }
+        let Some(_lock) = store.try_lock(endpoint)? else {
+            return Ok(Rebuild::InUse(store.holder(endpoint).await?.map(Box::new)));
+        };
+        let set_aside = store.set_aside(endpoint).await?;
+        Ok(set_aside.map_or(Rebuild::NothingThere, Rebuild::SetAside))
+    };
+    with_store(config, rebuilt).await
+}
 
-    /// Closes the database.
-    ///
-    /// # Errors
-    /// Where SQLite reports one; everything committed stays.
-    pub async fn close(self) -> Result<(), AppError> {
-        Ok(self.store.close().await?)
-    }
+/// Opens the database for one thing, and closes it.
+async fn with_store<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&Store) -> Result<T, StoreError>,
+) -> Result<T, AppError> {
+    let clock = Clock::system().map_err(AppError::Clock)?;
+    let store = Store::open(config.store.clone(), clock).await?;
+    let done = work(&store).await.map_err(|error| store.locate(error));
+    let closed = store.close().await;
+    let done = done?;
+    closed?;
+    Ok(done)
 }

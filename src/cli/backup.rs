@@ -9,7 +9,7 @@ use super::{
     ExitStatus, fail,
     look::Look,
     print_result,
-    table::{Align, counted, table, thousands},
+    table::{Align, counted, size, table, thousands},
 };
 use crate::{
     clock::Clock,
@@ -76,24 +76,4 @@ fn told(config: &Config, backup: &Backup) -> String {
         counted(u64::try_from(backup.tables.len()).unwrap_or(u64::MAX), "table"),
         size(backup.bytes),
     )
-}
-
-/// A size for a person: `76 kB`, `12.3 MB`.
-fn size(bytes: u64) -> String {
-    if bytes < 1_000_000 {
-        return format!("{} kB", bytes.div_ceil(1000));
-    }
-    let tenths = bytes.div_ceil(100_000);
-    format!("{}.{} MB", thousands(tenths / 10), tenths % 10)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_size_is_never_told_too_small() {
-        let sizes = [0, 1, 999_000, 999_999, 1_000_000, 12_345_678, 1_234_500_001].map(size);
-        assert_eq!(sizes, ["0 kB", "1 kB", "999 kB", "1000 kB", "1.0 MB", "12.4 MB", "1,234.6 MB"]);
-    }
 }

@@ -11,8 +11,8 @@ use super::{
     ExitStatus, fail, fail_app,
     look::Look,
     print_result,
-    run_now::{chosen, time},
-    table::{Align, counted, table, thousands},
+    run_now::chosen,
+    table::{Align, counted, table, thousands, time},
     usage,
 };
 use crate::{

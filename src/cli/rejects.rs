@@ -12,7 +12,7 @@ use super::{
     ExitStatus, fail,
     look::Look,
     print_result,
-    table::{Align, table},
+    table::{Align, in_a_line, table},
     unknown_endpoint, usage,
 };
 use crate::{
@@ -91,22 +91,12 @@ fn row(reject: &KeptReject) -> Vec<String> {
     vec![
         reject.id.to_string(),
         reject.endpoint.clone(),
-        in_a_line(&reject.reason),
+        in_a_line(&reject.reason, REASON_LENGTH),
         reject.first_seen_at.clone(),
         reject.last_seen_at.clone(),
         reject.run.to_string(),
         reject.page.map_or_else(String::new, |page| page.to_string()),
     ]
-}
-
-/// A reason names a field as the API does, which may be at any length and with any character.
-fn in_a_line(reason: &str) -> String {
-    let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    let mut line: String = reason.chars().take(REASON_LENGTH).map(plain).collect();
-    if reason.chars().nth(REASON_LENGTH).is_some() {
-        line.push('…');
-    }
-    line
 }
 
 /// A reject as a line of JSON.

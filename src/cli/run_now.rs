@@ -1,6 +1,6 @@
 //! `--run-now`: all jobs, or those named, once.
 
-use std::{convert::Infallible, time::Duration};
+use std::convert::Infallible;
 
 use tokio_util::sync::CancellationToken;
 
@@ -8,7 +8,7 @@ use super::{
     ExitStatus, backfill, console, fail, fail_app,
     look::Look,
     print_error, print_result, progress,
-    table::{Align, counted, table, thousands},
+    table::{Align, counted, table, thousands, time},
     usage,
 };
 use crate::{
@@ -160,18 +160,6 @@ fn row(report: &EndpointReport) -> Vec<String> {
     ]
 }
 
-/// A time that is as short as its cell: `0.4s`, `41s`, `3m05s`, `2h07m`. Without a space, so that no cell has one.
-pub(super) fn time(elapsed: Duration) -> String {
-    let tenths = (elapsed.as_millis() + 50) / 100;
-    let seconds = (elapsed.as_millis() + 500) / 1000;
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, _) if tenths < 100 => format!("{}.{}s", tenths / 10, tenths % 10),
-        (0, 0, seconds) => format!("{seconds}s"),
-        (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
-        (hours, minutes, _) => format!("{hours}h{minutes:02}m"),
-    }
-}
-
 /// Says which endpoints were not asked for everything.
 fn print_changes_only(reports: &[JobReport]) {
     for report in reports.iter().flat_map(|report| &report.endpoints) {
@@ -251,16 +239,4 @@ fn endings(reports: &[JobReport]) -> Vec<(String, Vec<&str>)> {
         }
     }
     endings
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_as_short_as_its_cell() {
-        let times = [0, 40, 9_949, 9_951, 59_499, 59_501, 185_000, 7_620_000];
-        let shown = times.map(|milliseconds| time(Duration::from_millis(milliseconds)));
-        assert_eq!(shown, ["0.0s", "0.0s", "9.9s", "10s", "59s", "1m00s", "3m05s", "2h07m"]);
-    }
 }

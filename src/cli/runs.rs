@@ -1,6 +1,8 @@
 //! `runs`: the history of runs.
 
-use chrono::{DateTime, TimeDelta};
+use std::time::Duration;
+
+use chrono::DateTime;
 use clap::Args;
 use serde::Serialize;
 
@@ -8,8 +10,7 @@ use super::{
     ExitStatus, fail,
     look::Look,
     print_result,
-    status::length,
-    table::{Align, table, thousands},
+    table::{Align, in_a_line, table, thousands, time},
     usage,
 };
 use crate::{
@@ -111,13 +112,15 @@ fn row(run: &PastRun) -> Vec<String> {
         run.trigger.clone(),
         run.endpoint.clone().unwrap_or_default(),
         run.result.clone().unwrap_or_else(|| "open".to_owned()),
-        took(run).map_or_else(String::new, length),
+        took(run).map_or_else(String::new, time),
         count(run.pages),
         count(new),
         count(changed),
         count(deleted),
         count(run.requests),
-        run.message.as_deref().map_or_else(String::new, shortened),
+        run.message
+            .as_deref()
+            .map_or_else(String::new, |message| in_a_line(message, MESSAGE_LENGTH)),
     ]
 }
 
@@ -126,19 +129,9 @@ fn second(stamp: &str) -> String {
     stamp.chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }
 
-fn took(run: &PastRun) -> Option<TimeDelta> {
+fn took(run: &PastRun) -> Option<Duration> {
     let moment = |stamp: &str| DateTime::parse_from_rfc3339(stamp).ok();
-    Some(moment(run.finished_at.as_deref()?)? - moment(&run.started_at)?)
-}
-
-/// What the API has said is in it, in any length and with any character.
-fn shortened(message: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    let mut line: String = message.chars().take(MESSAGE_LENGTH).map(plain).collect();
-    if message.chars().nth(MESSAGE_LENGTH).is_some() {
-        line.push('…');
-    }
-    line
+    (moment(run.finished_at.as_deref()?)? - moment(&run.started_at)?).to_std().ok()
 }
 
 /// A run as a line of JSON.

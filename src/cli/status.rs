@@ -8,17 +8,17 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use clap::Args;
 
-pub(super) use self::monitor::length;
 use self::monitor::{Level, Thresholds};
 use super::{
     ExitStatus, arguments, fail, fail_app,
     look::Look,
     print_result,
-    table::{Align, counted, table, thousands},
+    table::{Align, counted, size, table, thousands, time},
 };
 use crate::{
-    app::{self, AppError, EndpointStatus, Freshness, JobStatus, Status},
+    app::{self, EndpointStatus, Freshness, JobStatus, Status},
     config::{self, Config, Environment},
+    sync::chain,
 };
 
 /// What `status` is told.
@@ -68,7 +68,7 @@ pub(super) async fn run(path: &Path, args: &StatusArgs) -> ExitStatus {
 /// Whatever keeps it from being told is told in the plugin's line too, which is all that a monitor shows.
 async fn monitor(path: &Path, thresholds: Thresholds) -> ExitStatus {
     let status = match config::load(path, &Environment::from_process()) {
-        Ok(config) => app::status(&config).await.map_err(|error| reason(&error)),
+        Ok(config) => app::status(&config).await.map_err(|error| chain(&error)),
         Err(errors) => Err(errors.to_string()),
     };
     let (level, line) = match status {
@@ -84,17 +84,6 @@ async fn monitor(path: &Path, thresholds: Thresholds) -> ExitStatus {
         },
         Err(_) => ExitStatus::Unknown,
     }
-}
-
-fn reason(error: &AppError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 fn told(config: &Config, status: &Status) -> String {
@@ -131,13 +120,13 @@ fn job(job: &JobStatus) -> Vec<String> {
         Some(_) if job.is_running => "running".to_owned(),
         Some(last) => last.result.clone().unwrap_or_else(|| "interrupted".to_owned()),
     };
-    let took = last.and_then(|last| Some(last.finished_at? - last.started_at?));
+    let took = last.and_then(|last| (last.finished_at? - last.started_at?).to_std().ok());
     vec![
         job.job.clone(),
         last.map_or_else(|| "never".to_owned(), |last| moment(last.started_at)),
         last.map_or_else(|| "-".to_owned(), |last| last.trigger.clone()),
         result,
-        took.map_or_else(|| "-".to_owned(), length),
+        took.map_or_else(|| "-".to_owned(), time),
         moment(job.next_at),
     ]
 }
@@ -159,7 +148,7 @@ fn endpoints(status: &Status) -> String {
 
 fn endpoint(status: &EndpointStatus, now: DateTime<Utc>) -> Vec<String> {
     let known = &status.known;
-    let age = known.as_of.map(|as_of| (now - as_of).max(chrono::TimeDelta::zero()));
+    let age = known.as_of.map(|as_of| (now - as_of).to_std().unwrap_or_default());
     let result = match (&known.holder, &known.last) {
         (Some(_), _) => "running",
         (None, None) => "-",
@@ -172,7 +161,7 @@ fn endpoint(status: &EndpointStatus, now: DateTime<Utc>) -> Vec<String> {
     vec![
         known.endpoint.clone(),
         known.as_of.map_or_else(|| "never".to_owned(), |as_of| moment(Some(as_of))),
-        age.map_or_else(|| "-".to_owned(), length),
+        age.map_or_else(|| "-".to_owned(), time),
         match status.freshness {
             Freshness::Never => "not there yet",
             Freshness::Fresh(_) => "fresh",
@@ -190,7 +179,7 @@ fn concerns(status: &EndpointStatus) -> Vec<String> {
     let (known, name) = (&status.known, &status.known.endpoint);
     let mut concerns = Vec::new();
     if let Some(holder) = &known.holder {
-        concerns.push(format!("{holder}"));
+        concerns.push(holder.to_string());
     } else if let Some(last) = &known.last
         && let (Some(result), Some(message)) = (&last.run.result, &last.message)
     {
@@ -252,10 +241,6 @@ fn daemon(status: &Status) -> String {
 
 fn database(config: &Config, status: &Status) -> String {
     let (bytes, log) = status.bytes;
-    let mebibytes = |bytes: u64| {
-        let tenths = bytes.saturating_mul(10) / (1 << 20);
-        format!("{}.{} MiB", thousands(tenths / 10), tenths % 10)
-    };
     let checked = status.checked_at.map_or_else(
         || "not checked yet".to_owned(),
         |checked| format!("found whole at {} UTC", moment(Some(checked))),
@@ -263,8 +248,8 @@ fn database(config: &Config, status: &Status) -> String {
     format!(
         "database: {}, {}, its log {}, {checked}",
         config.store.path.display(),
-        mebibytes(bytes),
-        mebibytes(log)
+        size(bytes),
+        size(log)
     )
 }
 

@@ -1,6 +1,6 @@
 //! Plain tables for a terminal, a pipe or a mail.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 /// How a column's cells stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,38 @@ pub(super) fn counted(count: u64, one: &str) -> String {
     format!("{} {one}{plural}", thousands(count))
 }
 
+/// A length of time that is as short as its cell: `0.4s`, `41s`, `3m05s`, `2h07m`, `5d03h`. Without a space, so that no cell has one.
+pub(super) fn time(elapsed: Duration) -> String {
+    let tenths = (elapsed.as_millis() + 50) / 100;
+    let seconds = (elapsed.as_millis() + 500) / 1000;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, _) if tenths < 100 => format!("{}.{}s", tenths / 10, tenths % 10),
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
+        (hours @ 0..48, minutes, _) => format!("{hours}h{minutes:02}m"),
+        (hours, ..) => format!("{}d{:02}h", hours / 24, hours % 24),
+    }
+}
+
+/// A size for a person: `76 kB`, `12.3 MB`.
+pub(super) fn size(bytes: u64) -> String {
+    if bytes < 1_000_000 {
+        return format!("{} kB", bytes.div_ceil(1000));
+    }
+    let tenths = bytes.div_ceil(100_000);
+    format!("{}.{} MB", thousands(tenths / 10), tenths % 10)
+}
+
+/// What a cell shows of a text that comes from elsewhere, at any length and with any character.
+pub(super) fn in_a_line(text: &str, length: usize) -> String {
+    let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let mut line: String = text.chars().take(length).map(plain).collect();
+    if text.chars().nth(length).is_some() {
+        line.push('…');
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +114,21 @@ mod tests {
     fn only_one_is_singular() {
         let counts = [0, 1, 2, 1_001].map(|count| counted(count, "page"));
         assert_eq!(counts, ["0 pages", "1 page", "2 pages", "1,001 pages"]);
+    }
+
+    #[test]
+    fn a_time_is_as_short_as_its_cell() {
+        let times = [0, 40, 9_949, 9_951, 59_499, 59_501, 185_000, 7_620_000, 442_800_000];
+        let shown = times.map(|milliseconds| time(Duration::from_millis(milliseconds)));
+        assert_eq!(
+            shown,
+            ["0.0s", "0.0s", "9.9s", "10s", "59s", "1m00s", "3m05s", "2h07m", "5d03h"]
+        );
+    }
+
+    #[test]
+    fn a_size_is_never_told_too_small() {
+        let sizes = [0, 1, 999_000, 999_999, 1_000_000, 12_345_678, 1_234_500_001].map(size);
+        assert_eq!(sizes, ["0 kB", "1 kB", "999 kB", "1000 kB", "1.0 MB", "12.4 MB", "1,234.6 MB"]);
     }
 }

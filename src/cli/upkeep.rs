@@ -10,7 +10,7 @@ use super::{
     unknown_endpoint, usage,
 };
 use crate::{
-    app::{AppError, Rebuild, Upkeep},
+    app::{self, Rebuild},
     config::Config,
     store::TOKEN_GROUP,
 };
@@ -40,8 +40,7 @@ pub(super) async fn resume(config: &Config, args: &ResumeArgs) -> ExitStatus {
     let Some(endpoint) = known else {
         return usage(&unknown_endpoint(config, Some(name)).unwrap_or_default());
     };
-    let cleared = with_database(config, async |upkeep| upkeep.clear_pauses(&endpoint.group).await);
-    let cleared = match cleared.await {
+    let cleared = match app::clear_pauses(config, &endpoint.group).await {
         Ok(cleared) => cleared,
         Err(error) => return fail_app(error),
     };
@@ -78,29 +77,21 @@ pub(super) async fn rebuild(config: &Config, args: &RebuildArgs) -> ExitStatus {
     if asks && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return usage("there is no terminal to ask on: say `--yes` to go on without a question");
     }
-    let rebuilt = with_database(config, async |upkeep| {
-        let Some(rows) = upkeep.stored_rows(name).await? else {
-            return Ok(Some(Rebuild::NothingThere));
-        };
-        if asks && !is_agreed(name, rows) {
-            return Ok(None);
-        }
-        upkeep.rebuild(name).await.map(Some)
-    });
-    match rebuilt.await {
+    let agrees = |rows| !asks || is_agreed(name, rows);
+    match app::rebuild(config, name, agrees).await {
         Err(error) => fail_app(error),
-        Ok(None) => printed("nothing was done"),
-        Ok(Some(Rebuild::NothingThere)) => {
+        Ok(Rebuild::Refused) => printed("nothing was done"),
+        Ok(Rebuild::NothingThere) => {
             printed(&format!("{name}: there is no table yet, the next run makes it"))
         }
-        Ok(Some(Rebuild::InUse(holder))) => {
+        Ok(Rebuild::InUse(holder)) => {
             let holder = holder.map_or_else(|| "another process".to_owned(), |h| h.to_string());
             print_error(&format!(
                 "{name}: {holder} is at work on it: nothing was done, try again once that has ended"
             ));
             ExitStatus::Unfinished
         }
-        Ok(Some(Rebuild::SetAside(aside))) => printed(&format!(
+        Ok(Rebuild::SetAside(aside)) => printed(&format!(
             "{name}: its {} are kept in the table `{table}`; the next run makes {name} anew, or now: mapiq-sync --run-now{jobs}\n\
              what the configuration excludes or hashes from now on stays in `{table}`: once it is of no more use, DROP TABLE {table}",
             counted(u64::try_from(aside.rows).unwrap_or(0), "row"),
@@ -108,19 +99,6 @@ pub(super) async fn rebuild(config: &Config, args: &RebuildArgs) -> ExitStatus {
             jobs = jobs_of(config, name),
         )),
     }
-}
-
-/// Opens the database for one thing, and closes it.
-async fn with_database<T>(
-    config: &Config,
-    work: impl AsyncFnOnce(&Upkeep) -> Result<T, AppError>,
-) -> Result<T, AppError> {
-    let upkeep = Upkeep::open(config).await?;
-    let done = work(&upkeep).await;
-    let closed = upkeep.close().await;
-    let done = done?;
-    closed?;
-    Ok(done)
 }
 
 /// Asks a person; anything but a yes is a no.

@@ -6,10 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rustix::process::{Pid, test_kill_process};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::{RunId, Store, StoreError, Trigger, error::Doing, overview::DaemonProcess};
+use super::{RunId, Store, StoreError, Trigger, error::Doing};
 use crate::clock::{Clock, format_utc};
-
-const NOTE_DAEMON: &str = "note which daemon uses the database";
 
 /// The process that is at work on an endpoint, and how far it is; shown as
 /// `` `mapiq-sync` (pid 4711), job bookings, since 14:02:10 UTC, 14 pages so far ``.
@@ -81,46 +79,6 @@ impl Store {
         let mut writer = self.writer().await?;
         let holder = read(&mut writer.connection, &self.clock, endpoint).await;
         holder.doing("read who is at work on an endpoint")
-    }
-
-    /// Notes that this process is the daemon that uses the file.
-    ///
-    /// # Errors
-    /// Where the database cannot be written.
-    pub async fn note_daemon(&self) -> Result<(), StoreError> {
-        let mut writer = self.writer().await?;
-        let mut transaction = writer.begin(NOTE_DAEMON).await?;
-        sqlx::query("DELETE FROM _sync_daemon")
-            .execute(&mut *transaction)
-            .await
-            .doing(NOTE_DAEMON)?;
-        sqlx::query(
-            "INSERT INTO _sync_daemon (process_id, process_namespace, boot_id, version, started_at) VALUES (?, ?, ?, ?, ?)",
-        )
-        .bind(i64::from(process::id()))
-        .bind(namespace())
-        .bind(self.clock.boot_id())
-        .bind(env!("CARGO_PKG_VERSION"))
-        .bind(format_utc(self.clock.now().wall))
-        .execute(&mut *transaction)
-        .await
-        .doing(NOTE_DAEMON)?;
-        transaction.commit().await.doing(NOTE_DAEMON)
-    }
-
-    /// Notes that it no longer does; what another one has noted meanwhile stays.
-    ///
-    /// # Errors
-    /// Where the database cannot be written.
-    pub async fn forget_daemon(&self) -> Result<(), StoreError> {
-        let mut writer = self.writer().await?;
-        sqlx::query("DELETE FROM _sync_daemon WHERE process_id = ? AND process_namespace = ?")
-            .bind(i64::from(process::id()))
-            .bind(namespace())
-            .execute(&mut writer.connection)
-            .await
-            .doing(NOTE_DAEMON)?;
-        Ok(())
     }
 
     /// Notes what an endpoint's run waits for, or that it no longer does.
@@ -206,29 +164,9 @@ pub(super) async fn read(
     Ok(holder.flatten().filter(|holder| lives(holder.process_id)))
 }
 
-/// The daemon that uses the file, where one lives that can be seen from here.
-pub(super) async fn daemon(
-    connection: &mut SqliteConnection,
-    boot_id: &str,
-) -> Result<Option<DaemonProcess>, sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT process_id, version, started_at FROM _sync_daemon WHERE boot_id = ? AND process_namespace = ? LIMIT 1",
-    )
-    .bind(boot_id)
-    .bind(namespace())
-    .fetch_optional(connection)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let daemon = DaemonProcess {
-        process_id: row.try_get(0)?,
-        version: row.try_get(1)?,
-        started_at: moment(&row.try_get::<String, _>(2)?),
-    };
-    Ok(lives(daemon.process_id).then_some(daemon))
-}
-
 /// A line of the table; `None` where somebody has spoilt its stamp. A wait that is over is none.
 fn told(row: &SqliteRow, now: DateTime<Utc>) -> Result<Option<Holder>, sqlx::Error> {
+    let moment = |stamp: &str| DateTime::parse_from_rfc3339(stamp).ok().map(|at| at.to_utc());
     let (reason, until): (Option<String>, Option<String>) = (row.try_get(2)?, row.try_get(3)?);
     let until = until.as_deref().and_then(moment).filter(|until| *until > now);
     let since: String = row.try_get(1)?;
@@ -244,18 +182,14 @@ fn told(row: &SqliteRow, now: DateTime<Utc>) -> Result<Option<Holder>, sqlx::Err
     }))
 }
 
-fn moment(stamp: &str) -> Option<DateTime<Utc>> {
-    DateTime::parse_from_rfc3339(stamp).ok().map(|at| at.to_utc())
-}
-
 /// Where process ids mean what they mean here; empty where the system does not tell.
-fn namespace() -> String {
+pub(super) fn namespace() -> String {
     let link = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     link.to_string_lossy().into_owned()
 }
 
 /// Whether there is a process of this id; one that may not be signalled is there too.
-fn lives(process_id: i64) -> bool {
+pub(super) fn lives(process_id: i64) -> bool {
     let pid = i32::try_from(process_id).ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }

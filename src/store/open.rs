@@ -184,24 +184,6 @@ pub(super) fn known_version() -> i64 {
     MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0)
 }
 
-/// Opens a database that is there to read it, beside whoever writes to it.
-pub(super) async fn open_to_read(path: &Path) -> Result<SqliteConnection, StoreError> {
-    header::make_sure_it_is_ours(path)?;
-    if !path.exists() {
-        return Err(StoreError::Absent { path: path.to_owned() });
-    }
-    let options =
-        SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging();
-    let opened = options.connect().await;
-    let mut connection = opened
-        .map_err(|source| StoreError::Open { path: path.to_owned(), source: Cause::new(source) })?;
-    let version = version(&mut connection, path).await.map_err(|error| error.at(path))?;
-    if version < known_version() {
-        return Err(StoreError::Older { path: path.to_owned() });
-    }
-    Ok(connection)
-}
-
 /// Opens another connection to a database that this process has prepared already.
 pub(super) async fn reopen(settings: &Settings) -> Result<SqliteConnection, StoreError> {
     let path = &settings.path;

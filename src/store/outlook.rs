@@ -2,24 +2,13 @@
 
 use std::{collections::HashMap, path::Path, time::Duration};
 
-use chrono::{DateTime, Utc};
-use sqlx::{
-    ConnectOptions, Connection, Row, SqliteConnection,
-    sqlite::{SqliteConnectOptions, SqliteRow},
-};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    Bounds, Coverage, LearntWidth, Origin, Sweep, TOKEN_GROUP, coverage,
-    coverage::moment,
-    error::{Cause, Doing, StoreError},
-    header,
-    lock::beside,
-    open, pauses, sweeps, widths,
+    Bounds, Coverage, GroupOutlook, LearntWidth, Origin, StoreError, Sweep, coverage,
+    coverage::moment, group, reading, sweeps, widths,
 };
-use crate::{
-    clock::{BootTime, Clock, Now},
-    limits,
-};
+use crate::clock::Clock;
 
 const DOING: &str = "read what the next run has to ask for";
 
@@ -76,15 +65,6 @@ pub struct Cost {
     pub worked: Duration,
 }
 
-/// What of a group's budget is in use.
-#[derive(Clone, Debug, Default)]
-pub struct GroupOutlook {
-    /// The lines of the ledger, on this boot's clock.
-    pub counts_from: Vec<BootTime>,
-    /// The end of the longest pause that holds for it.
-    pub not_before: Option<BootTime>,
-}
-
 /// Reads what is known of these endpoints, each with its group; nothing where there is no database yet. It writes nothing, not
 /// even the files that SQLite has beside a database in use.
 ///
@@ -95,97 +75,52 @@ pub async fn outlook(
     clock: &Clock,
     endpoints: &[(&str, &str)],
 ) -> Result<Option<Outlook>, StoreError> {
-    header::make_sure_it_is_ours(path)?;
-    let is_empty = std::fs::metadata(path).map_or(true, |found| found.len() == 0);
-    if is_empty && header::stands_alone(path) {
-        return Ok(None);
-    }
-    loop {
-        let alone = is_unused(path);
-        let read = read(path, clock, endpoints, alone).await.map_err(|error| error.at(path));
-        // Whoever has begun to write meanwhile may have changed the file under the reader's hands.
-        if !alone || is_unused(path) {
-            return read;
-        }
-    }
-}
-
-/// Whether no process has the database open: then it can be read as it lies, which needs no file beside it.
-fn is_unused(path: &Path) -> bool {
-    ["-wal", "-shm"].iter().all(|suffix| !beside(path, suffix).exists())
-}
-
-async fn read(
-    path: &Path,
-    clock: &Clock,
-    endpoints: &[(&str, &str)],
-    alone: bool,
-) -> Result<Option<Outlook>, StoreError> {
-    let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(alone);
-    let opened = options.busy_timeout(open::BUSY_TIMEOUT).disable_statement_logging();
-    let mut connection = opened
-        .connect()
-        .await
-        .map_err(|source| StoreError::Open { path: path.to_owned(), source: Cause::new(source) })?;
-    let read = look(&mut connection, path, clock, endpoints).await;
-    connection.close().await.doing(DOING)?;
-    read
+    let look = async |connection: &mut SqliteConnection| look(connection, clock, endpoints).await;
+    reading::read(path, DOING, look).await
 }
 
 async fn look(
     connection: &mut SqliteConnection,
-    path: &Path,
     clock: &Clock,
     endpoints: &[(&str, &str)],
-) -> Result<Option<Outlook>, StoreError> {
-    match open::version(connection, path).await? {
-        0 => return Ok(None),
-        version if version < open::known_version() => {
-            return Err(StoreError::Older { path: path.to_owned() });
-        }
-        _ => {}
-    }
-    let mut transaction = connection.begin().await.doing(DOING)?;
+) -> Result<Outlook, sqlx::Error> {
     let mut outlook = Outlook::default();
     let now = clock.now();
     for (endpoint, group) in endpoints {
-        let known = endpoint_outlook(&mut transaction, endpoint, clock.boot_id()).await?;
+        let known = endpoint_outlook(connection, endpoint, clock.boot_id()).await?;
         outlook.endpoints.insert((*endpoint).to_owned(), known);
         if !outlook.groups.contains_key(*group) {
-            let known = group_outlook(&mut transaction, group, now, clock.boot_id()).await;
-            outlook.groups.insert((*group).to_owned(), known.doing(DOING)?);
+            let known = group::read(connection, group, now, clock.boot_id()).await?;
+            outlook.groups.insert((*group).to_owned(), known);
         }
     }
-    transaction.rollback().await.doing(DOING)?;
-    Ok(Some(outlook))
+    Ok(outlook)
 }
 
 async fn endpoint_outlook(
     connection: &mut SqliteConnection,
     endpoint: &str,
     boot_id: &str,
-) -> Result<EndpointOutlook, StoreError> {
+) -> Result<EndpointOutlook, sqlx::Error> {
     // Where its table was dropped, the next run knows nothing of it any more.
     let has_table: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?)",
     )
     .bind(endpoint)
     .fetch_one(&mut *connection)
-    .await
-    .doing(DOING)?;
+    .await?;
     if !has_table {
         return Ok(EndpointOutlook::default());
     }
-    let whole = past_sweep(&mut *connection, endpoint, "s.since IS NULL").await.doing(DOING)?;
-    let changes =
-        past_sweep(&mut *connection, endpoint, "s.since IS NOT NULL").await.doing(DOING)?;
+    let whole = past_sweep(&mut *connection, endpoint, "s.since IS NULL").await?;
+    let changes = past_sweep(&mut *connection, endpoint, "s.since IS NOT NULL").await?;
     Ok(EndpointOutlook {
-        coverage: coverage::of(&mut *connection, endpoint, boot_id).await.doing(DOING)?,
-        learnt: widths::of(&mut *connection, endpoint).await.doing(DOING)?,
-        open: open_sweep(&mut *connection, endpoint).await.doing(DOING)?,
+        coverage: coverage::of(&mut *connection, endpoint, boot_id).await?,
+        learnt: widths::of(&mut *connection, endpoint).await?,
+        open: open_sweep(&mut *connection, endpoint).await?,
         whole,
         changes,
-        costs: costs(connection, endpoint).await.doing(DOING)?,
+        costs: costs(connection, endpoint).await?,
     })
 }
 
@@ -263,45 +198,4 @@ async fn costs(
         })
     };
     rows.iter().map(cost).collect()
-}
-
-/// What of a group's budget is in use. Stamps of an earlier boot are placed on this one's clock as the next opening will.
-async fn group_outlook(
-    connection: &mut SqliteConnection,
-    group: &str,
-    now: Now,
-    boot_id: &str,
-) -> Result<GroupOutlook, sqlx::Error> {
-    let lines: Vec<(i64, String, bool)> = sqlx::query_as(
-        "SELECT counts_from_ns, counts_from_at, boot_id = ? FROM _sync_requests WHERE limit_group = ?",
-    )
-    .bind(boot_id)
-    .bind(group)
-    .fetch_all(&mut *connection)
-    .await?;
-    let placed = |(ns, at, is_of_this_boot): (i64, String, bool)| {
-        if is_of_this_boot {
-            BootTime::from_nanos(ns)
-        } else {
-            limits::rebase(now, pauses::wall(&at, now))
-        }
-    };
-    let counts_from = lines.into_iter().map(placed).collect();
-    let stored: Vec<(i64, String, i64, bool)> = sqlx::query_as(
-        "SELECT not_before_ns, not_before_at, length_ms, boot_id = ? FROM _sync_pauses WHERE limit_group IN (?, ?)",
-    )
-    .bind(boot_id)
-    .bind(group)
-    .bind(TOKEN_GROUP)
-    .fetch_all(connection)
-    .await?;
-    let ends = stored.into_iter().map(|(ns, at, length, is_of_this_boot)| {
-        if is_of_this_boot {
-            return BootTime::from_nanos(ns);
-        }
-        let length = Duration::from_millis(u64::try_from(length).unwrap_or(0));
-        let at: DateTime<Utc> = pauses::wall(&at, now);
-        limits::rebase_pause(now, at, length)
-    });
-    Ok(GroupOutlook { counts_from, not_before: ends.max().filter(|end| *end > now.boot) })
 }

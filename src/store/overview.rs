@@ -5,15 +5,12 @@ mod budget;
 use std::{fs, path::Path};
 
 use chrono::{DateTime, Utc};
-use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 pub use self::budget::Budget;
 use super::{
-    Holder, Store, StoreError,
-    error::Doing,
-    holders,
-    lock::beside,
-    open::{close, open_to_read},
+    DaemonProcess, Holder, StoreError, coverage::moment, daemon, group, holders, lock::beside,
+    reading::read_existing,
 };
 use crate::{clock::Clock, limits::Limit};
 
@@ -47,17 +44,6 @@ pub struct Overview {
     pub bytes: u64,
     /// The size of the log beside it.
     pub log_bytes: u64,
-}
-
-/// A daemon.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DaemonProcess {
-    /// Its process id.
-    pub process_id: i64,
-    /// Its version.
-    pub version: String,
-    /// When it started.
-    pub started_at: Option<DateTime<Utc>>,
 }
 
 /// How a job is doing.
@@ -139,22 +125,8 @@ pub struct EndpointRunOverview {
 /// # Errors
 /// Where the file is not there, cannot be read, is another program's, or of another version than this one.
 pub async fn overview(path: &Path, clock: &Clock, asked: &Asked) -> Result<Overview, StoreError> {
-    let mut connection = open_to_read(path).await?;
-    let told = read(&mut connection, clock, asked).await.doing(READ);
-    close(connection).await?;
-    told.map(|told| with_sizes(told, path)).map_err(|error| error.at(path))
-}
-
-impl Store {
-    /// The same of this database.
-    ///
-    /// # Errors
-    /// Where it cannot be read.
-    pub async fn overview(&self, asked: &Asked) -> Result<Overview, StoreError> {
-        let mut writer = self.writer().await?;
-        let told = read(&mut writer.connection, &self.clock, asked).await.doing(READ);
-        told.map(|told| with_sizes(told, &self.settings.path))
-    }
+    let read = read_existing(path, READ, async |connection| read(connection, clock, asked).await);
+    Ok(with_sizes(read.await?, path))
 }
 
 fn with_sizes(overview: Overview, path: &Path) -> Overview {
@@ -162,41 +134,37 @@ fn with_sizes(overview: Overview, path: &Path) -> Overview {
     Overview { bytes: size(path), log_bytes: size(&beside(path, "-wal")), ..overview }
 }
 
-/// In one transaction: what it tells belongs together.
 async fn read(
     connection: &mut SqliteConnection,
     clock: &Clock,
     asked: &Asked,
 ) -> Result<Overview, sqlx::Error> {
-    let mut transaction = connection.begin().await?;
     let mut overview = Overview {
-        daemon: holders::daemon(&mut transaction, clock.boot_id()).await?,
-        checked_at: checked_at(&mut transaction).await?,
+        daemon: daemon::read(connection, clock.boot_id()).await?,
+        checked_at: checked_at(connection).await?,
         ..Overview::default()
     };
     for job in &asked.jobs {
-        let last = last_run(&mut transaction, job).await?;
+        let last = last_run(connection, job).await?;
         overview.jobs.push(JobOverview { job: job.clone(), last });
     }
     for endpoint in &asked.endpoints {
-        overview.endpoints.push(read_endpoint(&mut transaction, clock, endpoint).await?);
+        overview.endpoints.push(read_endpoint(connection, clock, endpoint).await?);
     }
     let now = clock.now();
     for (group, limit) in &asked.groups {
-        let budget = budget::read(&mut transaction, group, *limit, now, clock.boot_id());
-        overview.budgets.push(budget.await?);
+        let used = group::read(connection, group, now, clock.boot_id()).await?;
+        overview.budgets.push(Budget::new(group, *limit, used, now));
     }
-    transaction.rollback().await?;
     Ok(overview)
 }
 
 async fn checked_at(
     connection: &mut SqliteConnection,
 ) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
-    let stamp: Option<String> = sqlx::query_scalar("SELECT max(finished_at) FROM _sync_checks")
-        .fetch_one(connection)
-        .await?;
-    Ok(moment(stamp))
+    let row =
+        sqlx::query("SELECT max(finished_at) FROM _sync_checks").fetch_one(connection).await?;
+    moment(&row, 0)
 }
 
 /// The last run of a job; those that only took up again what a limit had paused are a part of an earlier one.
@@ -219,8 +187,8 @@ fn run(row: &SqliteRow) -> Result<RunOverview, sqlx::Error> {
     Ok(RunOverview {
         run_id: row.try_get(0)?,
         trigger: row.try_get(1)?,
-        started_at: moment(row.try_get(2)?),
-        finished_at: moment(row.try_get(3)?),
+        started_at: moment(row, 2)?,
+        finished_at: moment(row, 3)?,
         result: row.try_get(4)?,
     })
 }
@@ -255,13 +223,13 @@ async fn read_endpoint(
     Ok(EndpointOverview {
         endpoint: endpoint.to_owned(),
         last: last.as_ref().map(endpoint_run).transpose()?,
-        as_of: moment(facts.try_get(0)?),
+        as_of: moment(&facts, 0)?,
         holder: holders::read(connection, clock, endpoint).await?,
         unfinished_pages: facts.try_get::<Option<i64>, _>(1)?.map(count),
         rejects: count(facts.try_get(2)?),
         deletions_waiting: facts.try_get::<Option<i64>, _>(3)?.map(count),
         schema_changes: count(facts.try_get(4)?),
-        schema_changed_at: moment(facts.try_get(5)?),
+        schema_changed_at: moment(&facts, 5)?,
     })
 }
 
@@ -274,7 +242,7 @@ fn endpoint_run(row: &SqliteRow) -> Result<EndpointRunOverview, sqlx::Error> {
         run: run(row)?,
         job: row.try_get(5)?,
         message: row.try_get(6)?,
-        not_before: moment(row.try_get(7)?),
+        not_before: moment(row, 7)?,
         pages: number(8)?,
         rows: [number(9)?, number(10)?, number(11)?, number(12)?],
         rejected: number(13)?,
@@ -287,9 +255,4 @@ fn endpoint_run(row: &SqliteRow) -> Result<EndpointRunOverview, sqlx::Error> {
 
 fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
-}
-
-/// A stamp; one that somebody has spoilt is none.
-fn moment(stamp: Option<String>) -> Option<DateTime<Utc>> {
-    DateTime::parse_from_rfc3339(&stamp?).ok().map(|at| at.to_utc())
 }

@@ -4,11 +4,7 @@ use std::path::Path;
 
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::{
-    StoreError,
-    error::Doing,
-    open::{close, open_to_read},
-};
+use super::{StoreError, reading::read_existing};
 
 /// Which runs to tell of.
 #[derive(Clone, Debug, Default)]
@@ -61,10 +57,8 @@ pub struct PastRun {
 /// # Errors
 /// Where the file is not there, cannot be read, is another program's, or of another version than this one.
 pub async fn runs(path: &Path, filter: &RunFilter) -> Result<Vec<PastRun>, StoreError> {
-    let mut connection = open_to_read(path).await?;
-    let listed = list(&mut connection, filter).await.doing("list the runs");
-    close(connection).await?;
-    listed.map_err(|error| error.at(path))
+    let list = async |connection: &mut SqliteConnection| list(connection, filter).await;
+    read_existing(path, "list the runs", list).await
 }
 
 async fn list(

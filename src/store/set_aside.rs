@@ -94,7 +94,8 @@ async fn free_name(
     now: DateTime<Utc>,
 ) -> Result<String, sqlx::Error> {
     let name = format!("_old_{endpoint}_{}", now.format("%Y_%m_%d"));
-    for number in 1.. {
+    let mut number = 1;
+    loop {
         let name = if number == 1 { name.clone() } else { format!("{name}_{number}") };
         let is_taken: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE) \
@@ -106,6 +107,6 @@ async fn free_name(
         if !is_taken {
             return Ok(name);
         }
+        number += 1;
     }
-    Ok(name)
 }

@@ -14,9 +14,9 @@ use super::{
     plan::{self, Occasion},
 };
 use crate::{
-    clock::{BootTime, Clock, Now},
+    clock::{BootTime, Now},
     limits::{self, Demand, Forecast, Limit},
-    store::{self, EndpointOutlook, GroupOutlook, Slice, StoreError},
+    store::{self, EndpointOutlook, GroupOutlook, Slice},
 };
 
 /// What some jobs would ask for now, begun side by side.
@@ -106,27 +106,8 @@ pub struct Budget {
     pub requests: u64,
 }
 
-/// Works out what these jobs would ask for if they were begun now.
-///
-/// # Errors
-/// Where there is a database, and it cannot be read.
-pub async fn outlook(
-    settings: &Settings,
-    jobs: &[JobSettings],
-    path: &std::path::Path,
-    clock: &Clock,
-) -> Result<Outlook, StoreError> {
-    let named: Vec<(&str, &str)> = settings
-        .endpoints
-        .iter()
-        .map(|endpoint| (endpoint.name.as_str(), endpoint.group.as_str()))
-        .collect();
-    let known = store::outlook(path, clock, &named).await?.unwrap_or_default();
-    Ok(outlook_of(settings, jobs, &known, clock.now()))
-}
-
-/// The same by what is known of them: pure.
-pub fn outlook_of(
+/// Works out what these jobs would ask for if they were begun now, by what is known of them: pure.
+pub fn outlook(
     settings: &Settings,
     jobs: &[JobSettings],
     known: &store::Outlook,
@@ -224,14 +205,14 @@ fn budgets(
             budget.requests += prospect.requests;
             continue;
         }
-        let GroupOutlook { counts_from, not_before } =
-            known.groups.get(&endpoint.group).cloned().unwrap_or_default();
-        let used = u64::from(limits::used(now.boot, endpoint.limit, &counts_from));
+        let group = known.groups.get(&endpoint.group);
+        let counts_from = group.map_or(&[][..], |group| &group.counts_from);
+        let used = u64::from(limits::used(now.boot, endpoint.limit, counts_from));
         budgets.push(Budget {
             group: endpoint.group.clone(),
             limit: endpoint.limit,
             used: if endpoint.limit.requests == 0 { 0 } else { used },
-            paused_for: not_before.map(|end| end.since(now.boot)),
+            paused_for: group.and_then(GroupOutlook::not_before).map(|end| end.since(now.boot)),
             requests: prospect.requests,
         });
     }
@@ -250,8 +231,8 @@ fn forecast(prospects: &mut [Prospect], budget: &Budget, used: &GroupOutlook, no
         demands.push(Demand { requests, answer, after });
     }
     drop(last);
-    let GroupOutlook { counts_from, not_before } = used;
-    let forecasts = limits::forecast(now, budget.limit, counts_from, *not_before, &demands);
+    let (counts_from, not_before) = (&used.counts_from, used.not_before());
+    let forecasts = limits::forecast(now, budget.limit, counts_from, not_before, &demands);
     for (prospect, Forecast { ends, longest_wait }) in members.iter_mut().zip(forecasts) {
         prospect.takes = ends.since(now);
         prospect.longest_wait = longest_wait;

@@ -32,9 +32,9 @@ class World:
 
     def bring(self, package):
         """Puts a package where the administrator is."""
-        for old in self.container.path("/root").glob("mapiq-sync_*.deb"):
+        for old in self.container.path("/var/tmp").glob("mapiq-sync_*.deb"):
             old.unlink()
-        self.container.path(f"/root/{package.name}").write_bytes(package.read_bytes())
+        self.container.path(f"/var/tmp/{package.name}").write_bytes(package.read_bytes())
 
     def edit(self, path, *changes):
         """Edits a file as an administrator does: each change is a pattern of a line, and what it becomes."""
@@ -235,7 +235,7 @@ def database(world):
 def gives_up(world):
     service = world.service
     world.container.path("/etc/systemd/system/tell-me@.service").write_text(
-        "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo %i >>/root/told'\n")
+        "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo %i >>/var/tmp/told'\n")
     world.runbook.run(world.container, "on-failure")
     override = world.container.path("/etc/systemd/system/mapiq-sync.service.d/test.conf")
     override.write_text("[Unit]\nStartLimitBurst=3\n[Service]\nRestartSec=100ms\n")
@@ -243,7 +243,7 @@ def gives_up(world):
     world.container.run("chown", "root:", service.database)
     service.systemctl("restart", status=1)
     service.wait_for_state("failed failed")
-    told = world.container.path("/root/told")
+    told = world.container.path("/var/tmp/told")
     wait_for("word of it", told.exists)
     expect("who was told of is", told.read_text(), "mapiq-sync.service\n")
     world.container.run("chown", "mapiq-sync:", service.database)

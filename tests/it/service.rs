@@ -72,7 +72,7 @@ fn a_monitor_gets_one_line_and_the_status_of_a_plugin() {
     assert!(warning.starts_with("MAPIQ-SYNC WARNING - "), "{warning}");
     stale(5);
     let critical = sandbox.run(&args).expect_status(2).stdout;
-    assert!(critical.contains("users is of 5 h ago"), "{critical}");
+    assert!(critical.contains("users is of 5h00m ago"), "{critical}");
 
     let nothing = Sandbox::new().run(&["status", "--monitor"]).expect_status(3);
     assert!(

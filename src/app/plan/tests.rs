@@ -58,7 +58,7 @@ fn forecast_of(jobs: &str, pages: &[(&str, u64)]) -> Forecast {
         let outlook = store::EndpointOutlook { whole: Some(past), ..Default::default() };
         known.endpoints.insert((*name).to_owned(), outlook);
     }
-    let all = sync::outlook_of(&config.sync, &config.sync.jobs, &known, now());
+    let all = sync::outlook(&config.sync, &config.sync.jobs, &known, now());
     forecast(&config.sync, &config.schedules, &config.sync.jobs, &all, &all)
 }
 

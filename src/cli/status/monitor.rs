@@ -4,15 +4,18 @@ use std::{fmt::Write, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::app::{EndpointStatus, Freshness, Status};
+use crate::{
+    app::{EndpointStatus, Freshness, Status},
+    cli::table::time,
+};
 
 /// What a plugin's exit status says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
-    Ok = 0,
-    Unknown = 3,
-    Warning = 1,
-    Critical = 2,
+    Ok,
+    Unknown,
+    Warning,
+    Critical,
 }
 
 impl Level {
@@ -55,7 +58,7 @@ pub(super) fn told(status: &Status, thresholds: Thresholds) -> (Level, String) {
     let mut line = format!("MAPIQ-SYNC {} - ", worst.word());
     if worst == Level::Ok {
         let ages = judged.iter().filter_map(|(_, endpoint)| age(endpoint, status.told_at));
-        let oldest = length(ages.max().unwrap_or_default());
+        let oldest = shown(ages.max().unwrap_or_default());
         write!(line, "{} endpoints are fresh, the oldest data is of {oldest} ago", judged.len())
             .expect("a String takes whatever is written to it");
     } else {
@@ -134,7 +137,7 @@ fn trouble(endpoint: &EndpointStatus, now: DateTime<Utc>) -> String {
     let name = &endpoint.known.endpoint;
     let mut text = match age(endpoint, now) {
         None => format!("{name} was never read to its end"),
-        Some(age) => format!("{name} is of {} ago", length(age)),
+        Some(age) => format!("{name} is of {} ago", shown(age)),
     };
     let message = endpoint.known.last.as_ref().and_then(|last| last.message.as_deref());
     if let Some(message) = message {
@@ -145,13 +148,6 @@ fn trouble(endpoint: &EndpointStatus, now: DateTime<Utc>) -> String {
     text
 }
 
-/// A length for a person: `41 s`, `12 min`, `3 h`, `5 d`.
-pub(in crate::cli) fn length(length: TimeDelta) -> String {
-    let seconds = length.num_seconds();
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
-    }
+fn shown(length: TimeDelta) -> String {
+    time(length.to_std().unwrap_or_default())
 }

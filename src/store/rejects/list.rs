@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use crate::store::{Store, StoreError, error::Doing, open};
+use crate::store::{Store, StoreError, error::Doing, reading::read_existing};
 
 const LIST: &str = "list the rejected records";
 
@@ -36,10 +36,8 @@ pub struct KeptReject {
 /// # Errors
 /// Where the file is not there, cannot be read, is another program's, or of another version than this one.
 pub async fn rejects(path: &Path, endpoint: Option<&str>) -> Result<Vec<KeptReject>, StoreError> {
-    let mut connection = open::open_to_read(path).await?;
-    let listed = list(&mut connection, endpoint).await.doing(LIST);
-    open::close(connection).await?;
-    listed.map_err(|error| error.at(path))
+    let list = async |connection: &mut SqliteConnection| list(connection, endpoint).await;
+    read_existing(path, LIST, list).await
 }
 
 /// Those of an endpoint, or of all.

@@ -238,11 +238,11 @@ fn what_is_used_already_comes_off_the_budget() {
         jobs: vec![job()],
     };
     let used = vec![BootTime::from_nanos(-20_000_000_000); 20];
-    let not_before = Some(BootTime::from_nanos(50_000_000_000));
+    let pause = Some((BootTime::from_nanos(50_000_000_000), "Try again".to_owned()));
     let mut known = store::Outlook::default();
-    let group = GroupOutlook { counts_from: used, not_before };
+    let group = GroupOutlook { counts_from: used, pause };
     known.groups.insert("/v2/reservations".into(), group);
-    let outlook = outlook_of(&settings, &settings.jobs, &known, now());
+    let outlook = outlook(&settings, &settings.jobs, &known, now());
     let [budget] = outlook.groups.as_slice() else { panic!("{outlook:?}") };
     assert_eq!((budget.used, budget.requests), (20, 1));
     assert_eq!(budget.paused_for, Some(Duration::from_secs(50)));

@@ -17,12 +17,10 @@ fn help_says_what_there_is_and_what_the_exit_status_means() {
     Usage: mapiq-sync [OPTIONS] [COMMAND]
 
     Commands:
+      status       Tell how every job and endpoint is doing: last and next runs, age
+                   of the data, budget, what needs a person
       backup       Copy the database to a file, whole and checked, while others use
                    it
-      completions  Print the script by which a shell completes the arguments
-      demo         Show a whole sync against a built-in simulator, without an
-                   account or a network
-      manual       Write the manual pages, as a package brings them
       plan         Tell what a run would ask for now, how long it takes, and whether
                    it fits
       rebuild      Put an endpoint's table aside, so that the next run makes it
@@ -32,10 +30,12 @@ fn help_says_what_there_is_and_what_the_exit_status_means() {
                    asked again
       runs         List past runs: what they did, what they cost, and why they did
                    not end well
+      demo         Show a whole sync against a built-in simulator, without an
+                   account or a network
       simulate     Serve the simulator of the API alone, to try a configuration
                    against it
-      status       Tell how every job and endpoint is doing: last and next runs, age
-                   of the data, budget, what needs a person
+      completions  Print the script by which a shell completes the arguments
+      manual       Write the manual pages, as a package brings them
       help         Print this message or the help of the given subcommand(s)
 
     Options:
