@@ -142,8 +142,8 @@ def kill(world):
     asked = max(request["number"] for request in world.simulator.requests("/v2/users"))
     pid = service.pid()
     world.container.run("kill", "-KILL", pid)
-    wait_for("another process", lambda: service.state() == "active running" and service.pid() != pid)
-    expect("restarts", service.show("NRestarts"), "1")
+    wait_for("another process", lambda: service.show("ActiveState", "NRestarts") == ["active", "1"])
+    expect("it has the process of before", service.pid() == pid, False)
     finished = "SELECT count(*) FROM _sync_sweeps WHERE sweep_id = ? AND result = 'complete'"
     wait_for("the end of that listing", lambda: service.count(finished, sweep))
     after = world.simulator.requests("/v2/users", asked)
