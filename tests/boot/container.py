@@ -138,7 +138,7 @@ class Container:
 
     def run(self, *command, status=0, input=None):
         """Runs a command in the machine. Any other exit status than `status` is a failure, unless that is None."""
-        enter = ["nsenter", f"--target={self.leader}", "--all", "--", "env", "--chdir=/root"]
+        enter = ["nsenter", f"--target={self.leader}", "--all", "--", "env", f"--chdir={ENVIRONMENT['HOME']}"]
         done = subprocess.run([*enter, *map(str, command)], env=ENVIRONMENT, input=input, text=True,
                               stdin=subprocess.DEVNULL if input is None else None,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-from container import Failed, wait_for
+from container import ENVIRONMENT, Failed, wait_for
 from service import API, SECRET, Service, Simulator, expect, expect_in
 
 STEPS = []
@@ -32,9 +32,10 @@ class World:
 
     def bring(self, package):
         """Puts a package where the administrator is."""
-        for old in self.container.path("/var/tmp").glob("mapiq-sync_*.deb"):
+        home = self.container.path(ENVIRONMENT["HOME"])
+        for old in home.glob("mapiq-sync_*.deb"):
             old.unlink()
-        self.container.path(f"/var/tmp/{package.name}").write_bytes(package.read_bytes())
+        (home / package.name).write_bytes(package.read_bytes())
 
     def edit(self, path, *changes):
         """Edits a file as an administrator does: each change is a pattern of a line, and what it becomes."""
