@@ -12,6 +12,7 @@ mod environment;
 mod errors;
 mod job;
 mod mend;
+mod monitor;
 mod overlay;
 mod pagination;
 mod reader;
@@ -50,6 +51,8 @@ pub struct Config {
     pub sync: sync::Settings,
     /// When each job runs; one for each of [`sync::Settings::jobs`], in the same order.
     pub schedules: Vec<daemon::ScheduleSettings>,
+    /// Where the daemon can be watched.
+    pub monitor: daemon::MonitorSettings,
 }
 
 impl Config {
@@ -130,6 +133,7 @@ fn read(text: &str, file: &Path, environment: &Environment, diagnostics: &Diagno
     let api = api::read(&mut root, folder);
     let rejects = rejects::read(&mut root);
     let store = database::read(&mut root, environment, rejects);
+    let monitor = monitor::read(&mut root);
     let rate_limit = endpoint::read_default_limit(&mut root);
     let endpoints = endpoint::read_all(&mut root, rate_limit.limit);
     let jobs = job::read_all(&mut root, &endpoints);
@@ -151,6 +155,7 @@ fn read(text: &str, file: &Path, environment: &Environment, diagnostics: &Diagno
             jobs: jobs.settings,
         },
         schedules: jobs.schedules,
+        monitor,
     }
 }
 

@@ -31,6 +31,7 @@ mod row_set;
 mod schema;
 mod scrub;
 mod seen;
+mod size;
 mod statements;
 mod sweeps;
 mod upsert;
@@ -68,6 +69,7 @@ pub use self::{
     row_set::RowSet,
     scrub::{Scrubbed, erase::Erasure},
     seen::Reading,
+    size::Sizes,
     sweeps::{Bounds, Dates, Origin, Plan, Slice, Sweep, SweepId},
     widths::LearntWidth,
 };
