@@ -5,7 +5,10 @@ mod freshness;
 mod health;
 mod logging;
 mod metrics;
+mod plan;
 mod serve;
+mod status;
+mod upkeep;
 mod watch;
 mod watched;
 
@@ -15,7 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     freshness::{fresh_until, schedules_of},
+    plan::{Forecast, GroupForecast, JobForecast, plan},
     serve::{Paused, watcher},
+    status::{EndpointStatus, Freshness, JobStatus, Status, asked, judge, status},
+    upkeep::{Rebuild, Upkeep},
 };
 use self::{watch::Watch, watched::Watched};
 use crate::{

@@ -4,13 +4,17 @@
 //! arrives, which is no later than its response; so two requests that use one slot arrive at least one period apart,
 //! whatever the latency, and no window of that length, fixed or sliding, holds more than the limit.
 
+mod forecast;
 mod retry_after;
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-pub use self::retry_after::{Hints, pause_length};
+pub use self::{
+    forecast::{Demand, Forecast, forecast},
+    retry_after::{Hints, pause_length},
+};
 use crate::clock::{BootTime, Now};
 
 /// The longest that any pause may last: what a server says beyond that is a mistake, or the business of a person.

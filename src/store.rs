@@ -21,6 +21,7 @@ mod lock;
 mod log;
 mod missing;
 mod open;
+mod outlook;
 mod overview;
 mod page;
 mod pauses;
@@ -28,9 +29,11 @@ mod query;
 mod rejects;
 mod room;
 mod row_set;
+mod runs;
 mod schema;
 mod scrub;
 mod seen;
+mod set_aside;
 mod size;
 mod statements;
 mod sweeps;
@@ -59,6 +62,7 @@ pub use self::{
     lock::FileLock,
     log::FullLog,
     missing::{Judgement, ReadSlice},
+    outlook::{Cost, EndpointOutlook, GroupOutlook, Outlook, PastSweep, outlook},
     overview::{
         Asked, Budget, DaemonProcess, EndpointOverview, EndpointRunOverview, JobOverview, Overview,
         RunOverview, overview,
@@ -67,8 +71,10 @@ pub use self::{
     query::{Grid, query},
     rejects::{KeptReject, RejectBounds, Retried, Retry, rejects},
     row_set::RowSet,
+    runs::{PastRun, RunFilter, runs},
     scrub::{Scrubbed, erase::Erasure},
     seen::Reading,
+    set_aside::SetAside,
     size::Sizes,
     sweeps::{Bounds, Dates, Origin, Plan, Slice, Sweep, SweepId},
     widths::LearntWidth,

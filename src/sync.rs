@@ -3,7 +3,9 @@
 mod attempt;
 mod error;
 mod hold;
+mod intent;
 mod missing;
+mod outlook;
 mod paused;
 mod plan;
 mod rejects;
@@ -21,6 +23,7 @@ use chrono_tz::Tz;
 pub use self::{
     error::{EndpointError, FailureClass},
     missing::{Guard, OnMissing},
+    outlook::{Begins, Budget, Certainty, Outlook, Prospect, SliceProspect, outlook, outlook_of},
     paused::Resumable,
     rejects::{RetryReport, retry_rejects},
     report::{
@@ -33,6 +36,8 @@ pub use self::{
     window::{DateFormat, FormatError, Width, WindowEnd, WindowSettings},
 };
 
+#[cfg(test)]
+pub(crate) use self::outlook::fingerprint;
 use crate::{
     api::pagination::Style,
     limits::Limit,

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     clock::{BootTime, Clock},
     daemon::{self, Notices, Resumptions, Running, Tick},
-    store::{Store, Trigger},
+    store::{Store, StoreError, Trigger},
     sync::{Ending, Event, FailureClass, JobSettings, Runner, Watcher, chain},
 };
 
@@ -80,6 +80,7 @@ impl App {
         );
         let notices = Notices::open();
         notices.ready();
+        self.tell_of_daemon(self.store.note_daemon().await);
         let served = match self.first_token(stop).await {
             Ok(()) => {
                 attended.serving();
@@ -102,7 +103,15 @@ impl App {
         };
         scheduler.stop().await;
         attended.end().await;
+        self.tell_of_daemon(self.store.forget_daemon().await);
         served
+    }
+
+    /// That others can tell of the daemon is worth a try, and no more.
+    fn tell_of_daemon(&self, noted: Result<(), StoreError>) {
+        if let Err(error) = noted.map_err(|error| self.store.locate(error)) {
+            tracing::debug!(error = chain(&error), "`status` cannot tell of the daemon");
+        }
     }
 
     /// Wrong credentials do not mend themselves, so the daemon ends with them at its start; an outage does not end it.

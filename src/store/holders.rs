@@ -43,6 +43,26 @@ impl fmt::Display for Holder {
 }
 
 impl Holder {
+    /// The job whose run it is.
+    pub fn job(&self) -> &str {
+        &self.job
+    }
+
+    /// What it waits for, and until when.
+    pub fn waits(&self) -> Option<(&str, DateTime<Utc>)> {
+        self.waits.as_ref().map(|(reason, until)| (reason.as_str(), *until))
+    }
+
+    /// Its process.
+    pub fn process_id(&self) -> i64 {
+        self.process_id
+    }
+
+    /// The pages of its run so far.
+    pub fn pages(&self) -> i64 {
+        self.pages
+    }
+
     /// A moment, by the time of day where that says which day is meant.
     fn time(&self, moment: DateTime<Utc>) -> String {
         let is_near = (moment - self.told_at).abs() < TimeDelta::hours(24);

@@ -180,7 +180,7 @@ pub(super) async fn version(
 }
 
 /// The version that the migrations bring a database to.
-fn known_version() -> i64 {
+pub(super) fn known_version() -> i64 {
     MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0)
 }
 

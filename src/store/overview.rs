@@ -2,7 +2,7 @@
 
 mod budget;
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
@@ -12,6 +12,7 @@ use super::{
     Holder, Store, StoreError,
     error::Doing,
     holders,
+    lock::beside,
     open::{close, open_to_read},
 };
 use crate::{clock::Clock, limits::Limit};
@@ -42,6 +43,10 @@ pub struct Overview {
     pub budgets: Vec<Budget>,
     /// When the file was last found to be whole.
     pub checked_at: Option<DateTime<Utc>>,
+    /// The file's size in bytes.
+    pub bytes: u64,
+    /// The size of the log beside it.
+    pub log_bytes: u64,
 }
 
 /// A daemon.
@@ -137,7 +142,7 @@ pub async fn overview(path: &Path, clock: &Clock, asked: &Asked) -> Result<Overv
     let mut connection = open_to_read(path).await?;
     let told = read(&mut connection, clock, asked).await.doing(READ);
     close(connection).await?;
-    told.map_err(|error| error.at(path))
+    told.map(|told| with_sizes(told, path)).map_err(|error| error.at(path))
 }
 
 impl Store {
@@ -147,8 +152,14 @@ impl Store {
     /// Where it cannot be read.
     pub async fn overview(&self, asked: &Asked) -> Result<Overview, StoreError> {
         let mut writer = self.writer().await?;
-        read(&mut writer.connection, &self.clock, asked).await.doing(READ)
+        let told = read(&mut writer.connection, &self.clock, asked).await.doing(READ);
+        told.map(|told| with_sizes(told, &self.settings.path))
     }
+}
+
+fn with_sizes(overview: Overview, path: &Path) -> Overview {
+    let size = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
+    Overview { bytes: size(path), log_bytes: size(&beside(path, "-wal")), ..overview }
 }
 
 /// In one transaction: what it tells belongs together.
