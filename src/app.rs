@@ -2,11 +2,15 @@
 
 mod checks;
 mod freshness;
+mod health;
 mod logging;
+mod metrics;
 mod plan;
 mod serve;
 mod status;
 mod upkeep;
+mod watch;
+mod watched;
 
 use std::sync::Arc;
 
@@ -18,11 +22,12 @@ pub use self::{
     status::{EndpointStatus, Freshness, JobStatus, Status, status},
     upkeep::{Rebuild, clear_pauses, rebuild},
 };
+use self::{watch::Watch, watched::Watched};
 use crate::{
     api::{Client, ClientError},
     clock::{Clock, ClockError},
     config::Config,
-    daemon::{ScheduleError, ScheduleSettings},
+    daemon::{ListenError, ScheduleError, ScheduleSettings},
     store::{Store, StoreError, Trigger},
     sync::{
         self, EndpointError, EndpointSettings, JobReport, JobSettings, RetryReport, Runner, Watcher,
@@ -35,6 +40,8 @@ pub struct App {
     store: Store,
     clock: Clock,
     schedules: Vec<ScheduleSettings>,
+    /// Those who watch over the daemon.
+    watch: Arc<Watch>,
 }
 
 /// Why the program cannot start, or the daemon cannot go on.
@@ -52,6 +59,9 @@ pub enum AppError {
     /// The schedules cannot be started.
     #[error("cannot start the schedules")]
     Schedule(#[source] ScheduleError),
+    /// Nobody can watch over the daemon, though somebody means to.
+    #[error(transparent)]
+    Monitor(ListenError),
     /// The token endpoint refuses the credentials.
     #[error(transparent)]
     Credentials(EndpointError),
@@ -64,10 +74,19 @@ impl App {
     /// Where the client cannot be made, or the database cannot be used.
     pub async fn build(config: Config, watcher: Watcher) -> Result<Self, AppError> {
         let clock = Clock::system().map_err(AppError::Clock)?;
+        let shown = Watched::of(&config);
         let client = Client::new(config.api, config.credentials).map_err(AppError::Client)?;
         let store = Store::open(config.store, clock.clone()).await?;
+        let watch = Watch::new(config.monitor, shown, client.clone(), store.clone(), clock.clone());
+        let watcher = watch.over(watcher);
         let runner = Runner::new(config.sync, client, store.clone(), clock.clone(), watcher);
-        Ok(Self { runner: Arc::new(runner), store, clock, schedules: config.schedules })
+        Ok(Self { runner: Arc::new(runner), store, clock, schedules: config.schedules, watch })
+    }
+
+    /// Tells those who watch over the daemon of a configuration that has come into force, with its client; the address that
+    /// is listened at stays as it was.
+    pub fn watch_configuration(&self, config: &Config, client: Client) {
+        self.watch.replace(&config.monitor, Watched::of(config), client);
     }
 
     /// Runs some jobs once, side by side.
@@ -126,6 +145,7 @@ impl App {
     /// Where SQLite reports one; everything committed stays.
     pub async fn close(self) -> Result<(), AppError> {
         drop(self.runner);
+        drop(self.watch);
         Ok(self.store.close().await?)
     }
 }

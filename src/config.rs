@@ -12,6 +12,7 @@ mod environment;
 mod errors;
 mod job;
 mod mend;
+mod monitor;
 mod overlay;
 mod pagination;
 mod reader;
@@ -51,6 +52,8 @@ pub struct Config {
     pub sync: sync::Settings,
     /// When each job runs; one for each of [`sync::Settings::jobs`], in the same order.
     pub schedules: Vec<daemon::ScheduleSettings>,
+    /// Where the daemon can be watched.
+    pub monitor: daemon::MonitorSettings,
 }
 
 impl Config {
@@ -131,6 +134,7 @@ fn read(text: &str, file: &Path, environment: &Environment, diagnostics: &Diagno
     let api = api::read(&mut root, folder);
     let rejects = rejects::read(&mut root);
     let store = database::read(&mut root, environment, rejects);
+    let monitor = monitor::read(&mut root);
     let rate_limit = endpoint::read_default_limit(&mut root);
     let endpoints = endpoint::read_all(&mut root, rate_limit.limit);
     let jobs = job::read_all(&mut root, &endpoints);
@@ -152,6 +156,7 @@ fn read(text: &str, file: &Path, environment: &Environment, diagnostics: &Diagno
             jobs: jobs.settings,
         },
         schedules: jobs.schedules,
+        monitor,
     }
 }
 

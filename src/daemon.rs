@@ -1,5 +1,6 @@
 //! Runs as a service: schedules, signals, notifications to systemd.
 
+mod monitor;
 mod notices;
 mod resumptions;
 mod running;
@@ -10,6 +11,7 @@ use chrono_tz::Tz;
 use croner::Cron;
 
 pub use self::{
+    monitor::{Answers, ListenError, Monitor, MonitorSettings, Question, Reply},
     notices::Notices,
     resumptions::Resumptions,
     running::Running,

@@ -37,6 +37,7 @@ mod schema;
 mod scrub;
 mod seen;
 mod set_aside;
+mod size;
 mod statements;
 mod sweeps;
 mod upsert;
@@ -79,6 +80,7 @@ pub use self::{
     scrub::{Scrubbed, erase::Erasure},
     seen::Reading,
     set_aside::SetAside,
+    size::Sizes,
     sweeps::{Bounds, Dates, Origin, Plan, Slice, Sweep, SweepId},
     widths::LearntWidth,
 };

@@ -27,7 +27,8 @@ pub use self::{
     paused::Resumable,
     rejects::{RetryReport, retry_rejects},
     report::{
-        Ending, EndpointReport, Event, JobReport, NotBefore, Pause, StartOver, Wait, seconds,
+        Ending, EndpointReport, Event, JobReport, NotBefore, Pause, StartOver, Wait, Waited,
+        seconds,
     },
     runner::{Runner, chain},
     shared::Watcher,

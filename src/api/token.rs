@@ -7,7 +7,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -68,7 +68,13 @@ pub(super) struct TokenCache {
     state: Mutex<State>,
     /// How many requests for a token have come to an end: who waits learns whether one ended meanwhile.
     ended: AtomicU64,
+    /// When the token last got ends, in nanoseconds of the boot clock; [`NO_TOKEN`] where there is none. For who only looks,
+    /// and must not wait while a token is asked for.
+    expires: AtomicI64,
 }
+
+/// No moment of the boot clock.
+const NO_TOKEN: i64 = i64::MIN;
 
 struct State {
     /// The credentials last read.
@@ -82,7 +88,8 @@ struct State {
 impl TokenCache {
     pub(super) fn new(credentials: Credentials) -> Self {
         let state = State { credentials, current: None, failure: None };
-        Self { state: Mutex::new(state), ended: AtomicU64::new(0) }
+        let state = Mutex::new(state);
+        Self { state, ended: AtomicU64::new(0), expires: AtomicI64::new(NO_TOKEN) }
     }
 }
 
@@ -119,6 +126,7 @@ impl Client {
             Ok((token, life)) => {
                 let renew_at = now.saturating_add(life.saturating_sub(margin(life)));
                 state.current = Some((token.clone(), renew_at));
+                cache.expires.store(now.saturating_add(life).as_nanos(), Ordering::Release);
                 state.failure = None;
                 Ok(token)
             }
@@ -134,7 +142,14 @@ impl Client {
         let mut state = self.token().state.lock().await;
         if state.current.as_ref().is_some_and(|(current, _)| Arc::ptr_eq(&current.0, &token.0)) {
             state.current = None;
+            self.token().expires.store(NO_TOKEN, Ordering::Release);
         }
+    }
+
+    /// When the token at hand ends; `None` where there is none. Never waits.
+    pub fn token_expires(&self) -> Option<BootTime> {
+        let expires = self.token().expires.load(Ordering::Acquire);
+        (expires != NO_TOKEN).then(|| BootTime::from_nanos(expires))
     }
 
     /// Asks for a token; where the credentials are refused, once more with credentials read afresh.

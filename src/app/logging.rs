@@ -93,6 +93,8 @@ pub(super) fn event(event: &Event<'_>) {
             );
         }
         Event::Finished(report) => finished(report),
+        // Told before, as what is begun.
+        Event::Waited { .. } | Event::Asked { .. } => {}
     }
 }
 

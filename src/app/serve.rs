@@ -6,7 +6,10 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{App, AppError, checks, logging};
+use super::{
+    App, AppError, checks, logging,
+    watch::{Attended, Watch},
+};
 use crate::{
     clock::{BootTime, Clock},
     daemon::{self, Notices, Resumptions, Running, Tick},
@@ -66,6 +69,7 @@ impl App {
         paused: mpsc::UnboundedReceiver<Paused>,
         stop: &CancellationToken,
     ) -> Result<(), AppError> {
+        let mut attended = self.watch.attend().await?;
         let (ticks, received) = mpsc::channel(TICKS);
         let scheduler =
             daemon::start(&self.schedules, &self.clock, ticks).await.map_err(AppError::Schedule)?;
@@ -79,7 +83,9 @@ impl App {
         self.tell_of_daemon(self.store.note_daemon().await);
         let served = match self.first_token(stop).await {
             Ok(()) => {
+                attended.serving();
                 let daemon = Daemon {
+                    watch: Arc::clone(&self.watch),
                     runner: Arc::clone(&self.runner),
                     store: self.store.clone(),
                     clock: self.clock.clone(),
@@ -88,7 +94,7 @@ impl App {
                     running: Running::default(),
                     resumptions: self.left_paused().await,
                 };
-                daemon.run(received, paused, &notices).await
+                daemon.run(received, paused, &notices, &mut attended).await
             }
             Err(error) => {
                 notices.stopping();
@@ -96,6 +102,7 @@ impl App {
             }
         };
         scheduler.stop().await;
+        attended.end().await;
         self.tell_of_daemon(self.store.forget_daemon().await);
         served
     }
@@ -157,6 +164,7 @@ struct Daemon {
     tracker: TaskTracker,
     running: Running,
     resumptions: Resumptions,
+    watch: Arc<Watch>,
 }
 
 impl Daemon {
@@ -165,6 +173,7 @@ impl Daemon {
         mut ticks: mpsc::Receiver<Tick>,
         mut paused: mpsc::UnboundedReceiver<Paused>,
         notices: &Notices,
+        attended: &mut Attended,
     ) -> Result<(), AppError> {
         let (finished, mut ended) = mpsc::unbounded_channel();
         let mut told = String::new();
@@ -184,6 +193,7 @@ impl Daemon {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break None,
+                () = attended.asked_whether_it_lives() => {}
                 Some(Paused { endpoint, until }) = paused.recv() => {
                     self.resumptions.pause(&endpoint, until);
                 }
@@ -207,6 +217,7 @@ impl Daemon {
             }
         };
         notices.stopping();
+        attended.stopping();
         tracing::info!(runs = self.tracker.len(), "stopping: the pages in hand are finished");
         self.tracker.close();
         self.tracker.wait().await;
@@ -220,6 +231,7 @@ impl Daemon {
             job.endpoints.iter().cloned().partition(|endpoint| self.running.resumes(endpoint));
         if free.is_empty() || !self.running.start(&job.name) {
             tracing::warn!(job.name = job.name, "the job is still running: this tick is skipped");
+            self.watch.tick_skipped(&job.name);
             return;
         }
         for endpoint in busy {
@@ -234,9 +246,9 @@ impl Daemon {
         }
         let job = JobSettings { endpoints: free, ..job.clone() };
         let (runner, stop) = (Arc::clone(&self.runner), self.stop.clone());
-        let finished = finished.clone();
+        let (finished, watch) = (finished.clone(), Arc::clone(&self.watch));
         self.tracker.spawn(async move {
-            run(&runner, &job, Trigger::Schedule, &stop).await;
+            run(&runner, &watch, &job, Trigger::Schedule, &stop).await;
             tell(&finished, Ended::Job(job.name));
         });
     }
@@ -244,8 +256,9 @@ impl Daemon {
     /// Takes an endpoint up again.
     fn resume(&self, endpoint: String, finished: mpsc::UnboundedSender<Ended>) {
         let (runner, stop) = (Arc::clone(&self.runner), self.stop.clone());
+        let watch = Arc::clone(&self.watch);
         self.tracker.spawn(async move {
-            let put_off = resume(&runner, &endpoint, &stop).await;
+            let put_off = resume(&runner, &watch, &endpoint, &stop).await;
             tell(&finished, Ended::Resumption { endpoint, put_off });
         });
     }
@@ -253,7 +266,12 @@ impl Daemon {
 
 /// Runs an endpoint that was paused, if it is so still: another process may have been faster. Where another pause holds
 /// by now, returns its end instead; where another process is at work on it, when to look again.
-async fn resume(runner: &Runner, endpoint: &str, stop: &CancellationToken) -> Option<BootTime> {
+async fn resume(
+    runner: &Runner,
+    watch: &Watch,
+    endpoint: &str,
+    stop: &CancellationToken,
+) -> Option<BootTime> {
     let paused = match runner.paused_endpoint(endpoint).await {
         Ok(paused) => paused,
         Err(error) => {
@@ -269,20 +287,31 @@ async fn resume(runner: &Runner, endpoint: &str, stop: &CancellationToken) -> Op
     if !paused.worth_a_run {
         return Some(paused.not_before);
     }
-    run(runner, &paused.job, Trigger::Resume, stop).await;
+    run(runner, watch, &paused.job, Trigger::Resume, stop).await;
     None
 }
 
 /// Runs a job, or some endpoints of it, and logs how that went.
-async fn run(runner: &Runner, job: &JobSettings, trigger: Trigger, stop: &CancellationToken) {
+async fn run(
+    runner: &Runner,
+    watch: &Watch,
+    job: &JobSettings,
+    trigger: Trigger,
+    stop: &CancellationToken,
+) {
     // A fault of this program must not keep the job from ever running again.
     match AssertUnwindSafe(runner.run(job, trigger, stop)).catch_unwind().await {
-        Ok(Ok(report)) => logging::run(&report, trigger),
+        Ok(Ok(report)) => {
+            logging::run(&report, trigger);
+            watch.run_ended(&report);
+        }
         Ok(Err(error)) => {
             tracing::error!(job.name = job.name, error = chain(&error), "the run cannot start");
+            watch.run_failed(&job.name);
         }
         Err(_) => {
             tracing::error!(job.name = job.name, "the run has met a fault of this program");
+            watch.run_failed(&job.name);
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{
-    EndpointSettings, Event, NotBefore, Pause, Wait,
+    EndpointSettings, Event, NotBefore, Pause, Wait, Waited,
     error::EndpointError,
     shared::{SENT_WITHIN, Shared, TOKEN_PERIOD},
 };
@@ -231,17 +231,24 @@ impl<'r> Requester<'r> {
         url: &Url,
         token: &AccessToken,
     ) -> Result<Result<(Verdict, Response), EndpointError>, Halt> {
-        let response = match self.shared.client.get(url, token).await {
+        let started = self.shared.clock.now().boot;
+        let response = self.shared.client.get(url, token).await;
+        let took = self.shared.clock.now().boot.since(started);
+        let response = match response {
             Ok(response) => response,
             Err(source) => {
                 let unsent = source.unsent();
                 self.effort.requests += u64::from(!unsent);
+                if !unsent {
+                    self.tell_asked(None, took);
+                }
                 let settlement = if unsent { Settlement::Unsent } else { Settlement::Failed };
                 self.settle(reservation, settlement).await?;
                 return Ok(Err(EndpointError::Transport { page: self.page, source }));
             }
         };
         self.effort.requests += 1;
+        self.tell_asked(Some(response.status.as_u16()), took);
         let verdict = classify(&response, url, self.shared.client.base_url());
         let settlement = Settlement::Answered(response.status.as_u16());
         match &verdict {
@@ -262,6 +269,10 @@ impl<'r> Requester<'r> {
             self.shared.client.invalidate(token).await;
         }
         Ok(Ok((verdict, response)))
+    }
+
+    fn tell_asked(&self, status: Option<u16>, took: Duration) {
+        self.shared.tell(&Event::Asked { endpoint: &self.endpoint.name, status, took });
     }
 
     async fn settle(
@@ -313,7 +324,14 @@ impl<'r> Requester<'r> {
             reason: Wait::Retry(&error),
         });
         self.note_wait("next try", until).await?;
-        self.wait(until).await?;
+        let began = self.shared.clock.now().boot;
+        let waited = self.wait(until).await;
+        self.shared.tell(&Event::Waited {
+            endpoint: &self.endpoint.name,
+            length: self.shared.clock.now().boot.since(began),
+            reason: Waited::Retry,
+        });
+        waited?;
         self.note_end_of_wait().await?;
         self.tried_for += delay;
         Ok(())

@@ -1,10 +1,13 @@
 //! What a run tells of itself: while it works, and at its end.
 
+mod reasons;
+
 use std::{fmt, time::Duration};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
-use super::{Everything, Width, error::EndpointError, runner::chain};
+pub use self::reasons::{StartOver, Wait, Waited};
+use super::{Everything, Width, error::EndpointError};
 use crate::{
     api::classify::Problem,
     clock::{BootTime, Now},
@@ -109,6 +112,24 @@ pub enum Event<'a> {
         /// What for.
         reason: Wait<'a>,
     },
+    /// The endpoint has waited: how long it was in the end.
+    Waited {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// How long.
+        length: Duration,
+        /// What for.
+        reason: Waited,
+    },
+    /// A request was sent, and was answered, or was not.
+    Asked {
+        /// The endpoint.
+        endpoint: &'a str,
+        /// The answer's status; `None`: there was none, or none that came in full.
+        status: Option<u16>,
+        /// How long that took.
+        took: Duration,
+    },
     /// The API has refused a request by its rate limit, and is left alone for a while.
     Refused {
         /// The endpoint.
@@ -141,43 +162,12 @@ impl Event<'_> {
             | Self::ReadsAgain { endpoint, .. }
             | Self::PageStored { endpoint, .. }
             | Self::Waiting { endpoint, .. }
+            | Self::Waited { endpoint, .. }
+            | Self::Asked { endpoint, .. }
             | Self::Refused { endpoint, .. } => endpoint,
             Self::Finished(report) => &report.endpoint,
         }
     }
-}
-
-/// Why an endpoint starts over.
-#[derive(Debug, thiserror::Error)]
-pub enum StartOver<'a> {
-    /// The configuration has changed since then.
-    #[error("{} changed since the last run", .0.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))]
-    Changed(&'a [String]),
-    /// The API refuses the next page of then.
-    #[error("the API no longer takes the place where the last run has stopped ({0})")]
-    Refused(&'a Problem),
-    /// The next page of then fails, and has done so for long.
-    #[error("no page could be read for a day where the last run has stopped ({})", chain(*.0))]
-    Fails(&'a EndpointError),
-    /// The next page's URL is one of another origin than the base URL is now.
-    #[error(
-        "the place where the last run has stopped is not of the origin that `api.base_url` has now"
-    )]
-    Elsewhere,
-    /// An older version of the program has noted the place in a form of its own.
-    #[error("an older version has noted where the last run has stopped")]
-    Unreadable,
-}
-
-/// What an endpoint waits for.
-#[derive(Debug)]
-pub enum Wait<'a> {
-    /// A slot of its own rate limit.
-    Limit,
-    /// The end of a pause that the API asked for.
-    Pause,
-    /// The next try after a failure.
-    Retry(&'a EndpointError),
 }
 
 /// How one endpoint's run went.

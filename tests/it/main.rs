@@ -16,6 +16,7 @@ mod holders;
 mod listing;
 mod machine;
 mod missing;
+mod monitor;
 mod mounts;
 mod moving;
 mod paging;

@@ -59,6 +59,8 @@ pub(super) fn is_worth_a_line(event: &Event<'_>) -> bool {
         Event::AsksForChanges { .. }
         | Event::PageStored { .. }
         | Event::Waiting { reason: Wait::Limit | Wait::Pause, .. }
+        | Event::Waited { .. }
+        | Event::Asked { .. }
         | Event::Finished(_) => false,
     }
 }
@@ -105,6 +107,8 @@ impl Bars {
             | Event::Narrowed { .. }
             | Event::AsksOnceMore { .. }
             | Event::ReadsAgain { .. }
+            | Event::Waited { .. }
+            | Event::Asked { .. }
             | Event::Refused { .. } => {}
         }
     }

@@ -103,7 +103,7 @@ fn line(event: &Event<'_>, width: usize) -> Option<String> {
             (endpoint, problem.to_string())
         }
         // The wait that follows says it, or the end that it leads to.
-        Event::Refused { .. } => return None,
+        Event::Refused { .. } | Event::Waited { .. } | Event::Asked { .. } => return None,
         Event::Finished(report) => (&report.endpoint, ending(&report.ending)),
     };
     Some(format!("{endpoint:<width$}  {text}"))

@@ -320,3 +320,27 @@ fn two_variables_for_one_key_are_refused() {
     let message = "MAPIQ_SYNC__API__scope: sets the same key as MAPIQ_SYNC__API__SCOPE";
     assert!(shown.contains(message), "{shown}");
 }
+
+#[test]
+fn the_monitor_listens_on_loopback_only() {
+    for (address, message, help) in [
+        ("0.0.0.0:9464", "must be an address that only this machine reaches", "reverse proxy"),
+        ("192.0.2.1:9464", "must be an address that only this machine reaches", "reverse proxy"),
+        ("[::]:9464", "must be an address that only this machine reaches", "reverse proxy"),
+        ("localhost:9464", "must be an IP address and a port", "write \"127.0.0.1:9464\""),
+        ("9464", "must be an IP address and a port", "such as \"127.0.0.1:9464\""),
+        ("127.0.0.1", "must be an IP address and a port", "such as \"127.0.0.1:9464\""),
+        ("", "is empty", "leave the key out"),
+    ] {
+        let text = format!("[monitor]\nlisten = \"{address}\"\n{LEAST}");
+        let shown = shown(&text, &[]);
+        assert!(shown.contains(&format!("`monitor.listen` {message}")), "{shown}");
+        assert!(shown.contains(help), "{shown}");
+    }
+    for address in ["127.0.0.1:0", "[::1]:9464"] {
+        let text = format!("[monitor]\nlisten = \"{address}\"\n{LEAST}");
+        let config = load(&text, &[]).expect("loopback is accepted");
+        assert_eq!(config.monitor.listen.map(|listen| listen.to_string()), Some(address.into()));
+    }
+    assert_eq!(load(LEAST, &[]).expect("the least is valid").monitor.listen, None);
+}

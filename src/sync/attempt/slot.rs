@@ -7,7 +7,7 @@ use crate::{
     clock::BootTime,
     limits::WaitReason,
     store::{Asker, Reservation, Reserved, StoreError},
-    sync::{Event, NotBefore, Pause, Wait},
+    sync::{Event, NotBefore, Pause, Wait, Waited},
 };
 
 /// The ledger is looked at anew this often during a wait: another process may free a slot, or take one.
@@ -25,7 +25,7 @@ impl Requester<'_> {
             () = self.stop.cancelled() => return Err(Halt::Paused(Pause::Stopped)),
             turn = turn.lock() => turn,
         };
-        self.effort.waited += self.shared.clock.now().boot.since(came);
+        self.has_waited(self.shared.clock.now().boot.since(came), Waited::Limit);
         let asker = Asker {
             group: &self.endpoint.group,
             endpoint: &self.endpoint.name,
@@ -52,7 +52,7 @@ impl Requester<'_> {
                         told = Some(until);
                         self.tell_wait(until, reason).await?;
                     }
-                    self.wait_for_slot(at_best).await?;
+                    self.wait_for_slot(at_best, reason).await?;
                 }
             }
         }
@@ -103,11 +103,23 @@ impl Requester<'_> {
         Ok(())
     }
 
-    async fn wait_for_slot(&mut self, at_best: BootTime) -> Result<(), Halt> {
+    async fn wait_for_slot(&mut self, at_best: BootTime, reason: WaitReason) -> Result<(), Halt> {
         let started = self.shared.clock.now().boot;
         let result = self.wait(at_best.min(started.saturating_add(LOOK_AGAIN))).await;
-        self.effort.waited += self.shared.clock.now().boot.since(started);
+        let reason = match reason {
+            WaitReason::Limit => Waited::Limit,
+            WaitReason::Pause => Waited::Pause,
+        };
+        self.has_waited(self.shared.clock.now().boot.since(started), reason);
         result
+    }
+
+    /// Counts a wait for the rate limit, and tells how long it was.
+    fn has_waited(&mut self, length: Duration, reason: Waited) {
+        self.effort.waited += length;
+        if !length.is_zero() {
+            self.shared.tell(&Event::Waited { endpoint: &self.endpoint.name, length, reason });
+        }
     }
 
     pub(super) async fn wait(&self, until: BootTime) -> Result<(), Halt> {

@@ -1,0 +1,42 @@
+//! How large the database's files are, and whether the database answers.
+
+use std::{fs, path::Path};
+
+use super::{Store, StoreError, error::Doing, lock::beside};
+
+/// The sizes of the database's files, in bytes; of one that is not there, nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// The file itself.
+    pub database: u64,
+    /// Its write-ahead log.
+    pub log: u64,
+}
+
+impl Store {
+    /// The database's file.
+    pub fn path(&self) -> &Path {
+        &self.settings.path
+    }
+
+    /// The sizes of the files. Never waits for the database.
+    pub fn sizes(&self) -> Sizes {
+        let path = &self.settings.path;
+        let size = |path| fs::metadata(path).map_or(0, |found| found.len());
+        Sizes { database: size(path.clone()), log: size(beside(path, "-wal")) }
+    }
+
+    /// Makes sure that the connection that writes answers, and that its file is where it was.
+    ///
+    /// # Errors
+    /// Where it does not, or is not.
+    pub async fn answers(&self) -> Result<(), StoreError> {
+        let mut writer = self.writer().await?;
+        writer.make_sure_it_is_there()?;
+        sqlx::query("SELECT max(run_id) FROM _sync_runs")
+            .execute(&mut writer.connection)
+            .await
+            .doing("see whether the database answers")?;
+        Ok(())
+    }
+}
