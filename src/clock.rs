@@ -2,7 +2,7 @@
 
 use std::{fs, io, sync::Arc, time::Duration};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Where Linux tells one boot from the next.
@@ -62,6 +62,13 @@ pub struct Now {
     pub wall: DateTime<Utc>,
     /// The boot clock.
     pub boot: BootTime,
+}
+
+impl Now {
+    /// What the wall clock reads at a moment of the boot clock, as far as it can be told now.
+    pub fn wall_at(self, moment: BootTime) -> DateTime<Utc> {
+        self.wall + TimeDelta::nanoseconds(moment.0.saturating_sub(self.boot.0))
+    }
 }
 
 /// The kernel does not tell which boot this is.

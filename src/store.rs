@@ -80,7 +80,7 @@ pub use self::{
     scrub::{Scrubbed, erase::Erasure},
     seen::Reading,
     set_aside::SetAside,
-    size::Sizes,
+    size::{Sizes, sizes},
     sweeps::{Bounds, Dates, Origin, Plan, Slice, Sweep, SweepId},
     widths::LearntWidth,
 };

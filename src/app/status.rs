@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     config::Config,
     daemon::{ScheduleSettings, next_after},
-    store::{self, Asked, Budget, DaemonProcess, EndpointOverview, Overview, RunOverview},
+    store::{self, Asked, Budget, DaemonProcess, EndpointOverview, Overview, RunOverview, Sizes},
     sync::{EndpointSettings, JobSettings},
 };
 
@@ -26,8 +26,8 @@ pub struct Status {
     pub daemon: Option<DaemonProcess>,
     /// When the database was last found to be whole.
     pub checked_at: Option<DateTime<Utc>>,
-    /// Its size in bytes, and that of its log.
-    pub bytes: (u64, u64),
+    /// The sizes of its files.
+    pub sizes: Sizes,
     /// The jobs, in the order of the configuration.
     pub jobs: Vec<JobStatus>,
     /// The endpoints, in the order of the configuration.
@@ -101,7 +101,7 @@ fn asked(config: &Config) -> Asked {
 ///
 /// `overview` is the answer to [`asked`]: its lists have the configuration's order.
 fn judge(config: &Config, overview: Overview, now: DateTime<Utc>) -> Status {
-    let Overview { daemon, jobs, endpoints, budgets, checked_at, bytes, log_bytes } = overview;
+    let Overview { daemon, jobs, endpoints, budgets, checked_at } = overview;
     let holders = endpoints.iter().filter_map(|known| known.holder.as_ref());
     let at_work: HashSet<String> = holders.map(|holder| holder.job().to_owned()).collect();
     let schedules = config.sync.jobs.iter().zip(&config.schedules);
@@ -122,7 +122,14 @@ fn judge(config: &Config, overview: Overview, now: DateTime<Utc>) -> Status {
             judge_endpoint(settings, &schedules_of(config, settings), known, budget, now)
         })
         .collect();
-    Status { told_at: now, daemon, checked_at, bytes: (bytes, log_bytes), jobs, endpoints }
+    Status {
+        told_at: now,
+        daemon,
+        checked_at,
+        sizes: store::sizes(&config.store.path),
+        jobs,
+        endpoints,
+    }
 }
 
 fn judge_job(

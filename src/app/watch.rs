@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use http::StatusCode;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -21,9 +21,9 @@ use super::{
 };
 use crate::{
     api::Client,
-    clock::{BootTime, Clock, Now},
+    clock::{BootTime, Clock},
     daemon::{Answers, Monitor, MonitorSettings, Question, Reply},
-    store::{Overview, Store, overview},
+    store::{Overview, Store, overview, sizes},
     sync::{Event, JobReport, Watcher, chain},
 };
 
@@ -179,24 +179,19 @@ impl Watch {
         }
     }
 
-    /// How everything is doing: from the connection at hand, or if that is busy, from one of its own.
+    /// How everything is doing, read beside the connection that writes: nobody waits for anybody.
     async fn overview(&self, watched: &Watched) -> Option<Overview> {
         let asked = watched.asked();
-        let mut read = timeout(PATIENCE, self.store.overview(&asked)).await;
-        if read.is_err() {
-            let beside = overview(self.store.path(), &self.clock, &asked);
-            read = timeout(PATIENCE, beside).await;
-        }
-        match read {
-            Ok(Ok(overview)) => Some(overview),
-            Ok(Err(error)) => {
+        let read = timeout(PATIENCE, overview(self.store.path(), &self.clock, &asked)).await;
+        match read.ok()? {
+            Ok(overview) => Some(overview),
+            Err(error) => {
                 tracing::debug!(
                     error = chain(&error),
                     "the database cannot be read for the metrics"
                 );
                 None
             }
-            Err(_) => None,
         }
     }
 
@@ -209,8 +204,8 @@ impl Watch {
             started: self.started,
             watched: &watched,
             overview,
-            sizes: self.store.sizes(),
-            token_expires: client.token_expires().map(|expires| wall_of(expires, now)),
+            sizes: sizes(self.store.path()),
+            token_expires: client.token_expires().map(|expires| now.wall_at(expires)),
         };
         match self.metrics.text(&snapshot) {
             Ok((body, content_type)) => Reply { status: StatusCode::OK, content_type, body },
@@ -275,11 +270,6 @@ impl Attended {
         self.stop.cancel();
         self.tasks.wait().await;
     }
-}
-
-/// The wall clock's reading at a moment of the boot clock.
-fn wall_of(moment: BootTime, now: Now) -> DateTime<Utc> {
-    now.wall + TimeDelta::nanoseconds(moment.as_nanos().saturating_sub(now.boot.as_nanos()))
 }
 
 /// Locks a state: every change of it is whole.

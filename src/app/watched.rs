@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{fresh_until, schedules_of};
+use super::freshness::{fresh_until, schedules_of};
 use crate::{
     config::Config,
     daemon::ScheduleSettings,

@@ -240,7 +240,6 @@ fn daemon(status: &Status) -> String {
 }
 
 fn database(config: &Config, status: &Status) -> String {
-    let (bytes, log) = status.bytes;
     let checked = status.checked_at.map_or_else(
         || "not checked yet".to_owned(),
         |checked| format!("found whole at {} UTC", moment(Some(checked))),
@@ -248,8 +247,8 @@ fn database(config: &Config, status: &Status) -> String {
     format!(
         "database: {}, {}, its log {}, {checked}",
         config.store.path.display(),
-        size(bytes),
-        size(log)
+        size(status.sizes.database),
+        size(status.sizes.log)
     )
 }
 

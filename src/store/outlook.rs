@@ -75,7 +75,10 @@ pub async fn outlook(
     clock: &Clock,
     endpoints: &[(&str, &str)],
 ) -> Result<Option<Outlook>, StoreError> {
-    let look = async |connection: &mut SqliteConnection| look(connection, clock, endpoints).await;
+    let look = |mut connection: SqliteConnection| async move {
+        let read = look(&mut connection, clock, endpoints).await;
+        (connection, read)
+    };
     reading::read(path, DOING, look).await
 }
 

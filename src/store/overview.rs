@@ -2,14 +2,14 @@
 
 mod budget;
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 pub use self::budget::Budget;
 use super::{
-    DaemonProcess, Holder, StoreError, coverage::moment, daemon, group, holders, lock::beside,
+    DaemonProcess, Holder, StoreError, coverage::moment, daemon, group, holders,
     reading::read_existing,
 };
 use crate::{clock::Clock, limits::Limit};
@@ -40,10 +40,6 @@ pub struct Overview {
     pub budgets: Vec<Budget>,
     /// When the file was last found to be whole.
     pub checked_at: Option<DateTime<Utc>>,
-    /// The file's size in bytes.
-    pub bytes: u64,
-    /// The size of the log beside it.
-    pub log_bytes: u64,
 }
 
 /// How a job is doing.
@@ -125,13 +121,11 @@ pub struct EndpointRunOverview {
 /// # Errors
 /// Where the file is not there, cannot be read, is another program's, or of another version than this one.
 pub async fn overview(path: &Path, clock: &Clock, asked: &Asked) -> Result<Overview, StoreError> {
-    let read = read_existing(path, READ, async |connection| read(connection, clock, asked).await);
-    Ok(with_sizes(read.await?, path))
-}
-
-fn with_sizes(overview: Overview, path: &Path) -> Overview {
-    let size = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
-    Overview { bytes: size(path), log_bytes: size(&beside(path, "-wal")), ..overview }
+    let read = |mut connection: SqliteConnection| async move {
+        let read = read(&mut connection, clock, asked).await;
+        (connection, read)
+    };
+    read_existing(path, READ, read).await
 }
 
 async fn read(

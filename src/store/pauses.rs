@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sqlx::{Row, SqliteConnection};
 
 use super::{Store, StoreError, TOKEN_GROUP, error::Doing, writer::Writer};
@@ -58,7 +58,7 @@ impl Store {
             let until = BootTime::from_nanos(row.try_get(1).doing(doing)?);
             if until > now.boot {
                 let group = row.try_get(0).doing(doing)?;
-                cleared.push((group, wall_of(until, now), row.try_get(2).doing(doing)?));
+                cleared.push((group, now.wall_at(until), row.try_get(2).doing(doing)?));
             }
         }
         Ok(cleared)
@@ -92,7 +92,7 @@ pub(super) async fn write(
     .bind(pause.reason)
     .bind(format_utc(now.wall))
     .bind(i64::try_from(pause.length.as_millis()).unwrap_or(i64::MAX))
-    .bind(format_utc(wall_of(until, now)))
+    .bind(format_utc(now.wall_at(until)))
     .bind(until.as_nanos())
     .bind(boot_id)
     .execute(connection)
@@ -131,7 +131,7 @@ pub(super) async fn rebase(writer: &mut Writer, now: Now, boot_id: &str) -> Resu
         let placed = limits::rebase(now, wall(&at, now));
         sqlx::query("UPDATE _sync_requests SET counts_from_ns = ?, counts_from_at = ?, boot_id = ? WHERE request_id = ?")
             .bind(placed.as_nanos())
-            .bind(format_utc(wall_of(placed, now)))
+            .bind(format_utc(now.wall_at(placed)))
             .bind(boot_id)
             .bind(request_id)
             .execute(&mut *transaction)
@@ -153,7 +153,7 @@ pub(super) async fn rebase(writer: &mut Writer, now: Now, boot_id: &str) -> Resu
         let placed = limits::rebase_pause(now, wall(&at, now), length);
         sqlx::query("UPDATE _sync_pauses SET not_before_ns = ?, not_before_at = ?, boot_id = ? WHERE limit_group = ?")
             .bind(placed.as_nanos())
-            .bind(format_utc(wall_of(placed, now)))
+            .bind(format_utc(now.wall_at(placed)))
             .bind(boot_id)
             .bind(group)
             .execute(&mut *transaction)
@@ -166,9 +166,4 @@ pub(super) async fn rebase(writer: &mut Writer, now: Now, boot_id: &str) -> Resu
 /// A stamp of the ledger; one that somebody has spoilt counts as now.
 pub(super) fn wall(stamp: &str, now: Now) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(stamp).map_or(now.wall, |stamp| stamp.with_timezone(&Utc))
-}
-
-/// The wall clock's reading at a moment of the boot clock.
-pub(super) fn wall_of(moment: BootTime, now: Now) -> DateTime<Utc> {
-    now.wall + TimeDelta::nanoseconds(moment.as_nanos().saturating_sub(now.boot.as_nanos()))
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
     StoreError,
@@ -12,15 +12,18 @@ use super::{
     open,
 };
 
+/// What a reader gives back: the connection, and what it has read.
+pub(super) type Read<T> = (SqliteConnection, Result<T, sqlx::Error>);
+
 /// Reads something of a database in one transaction: what it gives belongs together. Nothing where there is no database yet. It
 /// writes nothing, not even the files that SQLite has beside a database in use, so the right to read is enough for it.
 ///
 /// # Errors
 /// Where the file cannot be read, is another program's, or of another version than this one.
-pub(super) async fn read<T>(
+pub(super) async fn read<T, F: Future<Output = Read<T>>>(
     path: &Path,
     doing: &'static str,
-    work: impl AsyncFn(&mut SqliteConnection) -> Result<T, sqlx::Error>,
+    work: impl Fn(SqliteConnection) -> F,
 ) -> Result<Option<T>, StoreError> {
     header::make_sure_it_is_ours(path)?;
     let is_empty = fs::metadata(path).map_or(true, |found| found.len() == 0);
@@ -41,10 +44,10 @@ pub(super) async fn read<T>(
 ///
 /// # Errors
 /// As there, and where it is not.
-pub(super) async fn read_existing<T>(
+pub(super) async fn read_existing<T, F: Future<Output = Read<T>>>(
     path: &Path,
     doing: &'static str,
-    work: impl AsyncFn(&mut SqliteConnection) -> Result<T, sqlx::Error>,
+    work: impl Fn(SqliteConnection) -> F,
 ) -> Result<T, StoreError> {
     read(path, doing, work).await?.ok_or_else(|| StoreError::Absent { path: path.to_owned() })
 }
@@ -54,10 +57,10 @@ fn is_unused(path: &Path) -> bool {
     ["-wal", "-shm"].iter().all(|suffix| !beside(path, suffix).exists())
 }
 
-async fn read_once<T>(
+async fn read_once<T, F: Future<Output = Read<T>>>(
     path: &Path,
     doing: &'static str,
-    work: &impl AsyncFn(&mut SqliteConnection) -> Result<T, sqlx::Error>,
+    work: &impl Fn(SqliteConnection) -> F,
     alone: bool,
 ) -> Result<Option<T>, StoreError> {
     let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(alone);
@@ -66,26 +69,19 @@ async fn read_once<T>(
         .connect()
         .await
         .map_err(|source| StoreError::Open { path: path.to_owned(), source: Cause::new(source) })?;
-    let read = read_version(&mut connection, path, doing, work).await;
-    open::close(connection).await?;
-    read
-}
-
-async fn read_version<T>(
-    connection: &mut SqliteConnection,
-    path: &Path,
-    doing: &'static str,
-    work: &impl AsyncFn(&mut SqliteConnection) -> Result<T, sqlx::Error>,
-) -> Result<Option<T>, StoreError> {
-    match open::version(connection, path).await? {
-        0 => return Ok(None),
+    let read = match open::version(&mut connection, path).await? {
+        0 => None,
         version if version < open::known_version() => {
             return Err(StoreError::Older { path: path.to_owned() });
         }
-        _ => {}
-    }
-    let mut transaction = connection.begin().await.doing(doing)?;
-    let read = work(&mut transaction).await.doing(doing)?;
-    transaction.rollback().await.doing(doing)?;
-    Ok(Some(read))
+        _ => {
+            // It ends with the connection: there is nothing to commit.
+            sqlx::query("BEGIN").execute(&mut connection).await.doing(doing)?;
+            let (given_back, read) = work(connection).await;
+            connection = given_back;
+            Some(read.doing(doing)?)
+        }
+    };
+    open::close(connection).await?;
+    Ok(read)
 }

@@ -57,7 +57,10 @@ pub struct PastRun {
 /// # Errors
 /// Where the file is not there, cannot be read, is another program's, or of another version than this one.
 pub async fn runs(path: &Path, filter: &RunFilter) -> Result<Vec<PastRun>, StoreError> {
-    let list = async |connection: &mut SqliteConnection| list(connection, filter).await;
+    let list = |mut connection: SqliteConnection| async move {
+        let read = list(&mut connection, filter).await;
+        (connection, read)
+    };
     read_existing(path, "list the runs", list).await
 }
 

@@ -13,17 +13,16 @@ pub struct Sizes {
     pub log: u64,
 }
 
+/// The sizes of a database's files. Never waits for the database.
+pub fn sizes(path: &Path) -> Sizes {
+    let size = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
+    Sizes { database: size(path), log: size(&beside(path, "-wal")) }
+}
+
 impl Store {
     /// The database's file.
     pub fn path(&self) -> &Path {
         &self.settings.path
-    }
-
-    /// The sizes of the files. Never waits for the database.
-    pub fn sizes(&self) -> Sizes {
-        let path = &self.settings.path;
-        let size = |path| fs::metadata(path).map_or(0, |found| found.len());
-        Sizes { database: size(path.clone()), log: size(beside(path, "-wal")) }
     }
 
     /// Makes sure that the connection that writes answers, and that its file is where it was.

@@ -125,8 +125,8 @@ pub(super) fn spelled(status: &Status, path: &str) -> String {
         told_at: format_utc(status.told_at),
         database: Database {
             path,
-            bytes: status.bytes.0,
-            log_bytes: status.bytes.1,
+            bytes: status.sizes.database,
+            log_bytes: status.sizes.log,
             checked_at: stamp(status.checked_at),
         },
         daemon: status.daemon.as_ref().map(|daemon| Daemon {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     clock::Now,
     limits::{self, Admission, Limit},
-    store::{GroupOutlook, pauses::wall_of},
+    store::GroupOutlook,
 };
 
 /// A group's budget, at a moment.
@@ -27,7 +27,7 @@ impl Budget {
     pub(super) fn new(group: &str, limit: Limit, used: GroupOutlook, now: Now) -> Self {
         let free_at = match limits::admit(now.boot, limit, &used.counts_from, used.not_before()) {
             Admission::Now => None,
-            Admission::Wait { until, .. } => Some(wall_of(until, now)),
+            Admission::Wait { until, .. } => Some(now.wall_at(until)),
         };
         let taken = limits::used(now.boot, limit, &used.counts_from);
         Self {
@@ -35,7 +35,7 @@ impl Budget {
             limit,
             left: (limit.requests > 0).then(|| limit.requests.saturating_sub(taken)),
             free_at,
-            pause: used.pause.map(|(until, reason)| (wall_of(until, now), reason)),
+            pause: used.pause.map(|(until, reason)| (now.wall_at(until), reason)),
         }
     }
 }

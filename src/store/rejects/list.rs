@@ -36,7 +36,10 @@ pub struct KeptReject {
 /// # Errors
 /// Where the file is not there, cannot be read, is another program's, or of another version than this one.
 pub async fn rejects(path: &Path, endpoint: Option<&str>) -> Result<Vec<KeptReject>, StoreError> {
-    let list = async |connection: &mut SqliteConnection| list(connection, endpoint).await;
+    let list = |mut connection: SqliteConnection| async move {
+        let read = list(&mut connection, endpoint).await;
+        (connection, read)
+    };
     read_existing(path, LIST, list).await
 }
 
