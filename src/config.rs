@@ -132,7 +132,7 @@ fn read(text: &str, file: &Path, environment: &Environment, diagnostics: &Diagno
     let store = database::read(&mut root, environment, rejects);
     let rate_limit = endpoint::read_default_limit(&mut root);
     let endpoints = endpoint::read_all(&mut root, rate_limit.limit);
-    let jobs = job::read_all(&mut root, &endpoints);
+    let jobs = job::read_all(&mut root, &endpoints, environment.machine());
     root.finish();
 
     Config {

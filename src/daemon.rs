@@ -13,7 +13,7 @@ pub use self::{
     notices::Notices,
     resumptions::Resumptions,
     running::Running,
-    schedule::{ScheduleError, Scheduler, Tick, next_after, start},
+    schedule::{CatchUp, Jitter, ScheduleError, Scheduler, Tick, moments_after, next_after, start},
     signals::{SignalError, Signals},
 };
 
@@ -28,4 +28,18 @@ pub struct ScheduleSettings {
     pub schedule: Cron,
     /// The time zone that the schedule is meant in.
     pub timezone: Tz,
+    /// By how much each moment is put off.
+    pub jitter: Jitter,
+    /// What becomes of a run that was missed.
+    pub catch_up: CatchUp,
+    /// Whether the job runs whenever the daemon starts, too.
+    pub run_at_start: bool,
+}
+
+impl ScheduleSettings {
+    /// Whether the job is due at the same moments as one with these other settings.
+    fn is_due_as(&self, other: &Self) -> bool {
+        let moments = |settings: &Self| (settings.timezone, settings.jitter);
+        self.text == other.text && moments(self) == moments(other)
+    }
 }

@@ -30,6 +30,7 @@ mod row_set;
 mod schema;
 mod scrub;
 mod seen;
+mod served;
 mod statements;
 mod sweeps;
 mod upsert;
@@ -51,7 +52,7 @@ pub use self::{
     drift::{Change, SchemaChange, Told},
     error::{Cause, StoreError},
     holders::Holder,
-    journal::{Effort, EndpointEnd, PausedEndpoint, RunId, RunResult, Trigger},
+    journal::{Effort, EndpointEnd, PausedEndpoint, RunEnd, RunId, RunResult, Trigger},
     ledger::{Asker, Reservation, Reserved, Settlement, TOKEN_GROUP},
     live::{DateColumn, DatedFrom},
     lock::FileLock,
@@ -63,6 +64,7 @@ pub use self::{
     row_set::RowSet,
     scrub::{Scrubbed, erase::Erasure},
     seen::Reading,
+    served::Served,
     sweeps::{Bounds, Dates, Origin, Plan, Slice, Sweep, SweepId},
     widths::LearntWidth,
 };

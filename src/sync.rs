@@ -4,6 +4,7 @@ mod attempt;
 mod error;
 mod hold;
 mod missing;
+mod overtime;
 mod paused;
 mod plan;
 mod rejects;
@@ -76,6 +77,8 @@ pub struct JobSettings {
     pub endpoints: Vec<String>,
     /// The time zone that its windows are counted in.
     pub timezone: Tz,
+    /// How long a run may take; `None`: as long as it does.
+    pub timeout: Option<Duration>,
 }
 
 /// What holds for every endpoint.

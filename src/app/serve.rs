@@ -1,16 +1,16 @@
 //! The daemon's loop: ticks and ends of pauses to runs.
 
-use std::{future::pending, panic::AssertUnwindSafe, pin::pin, sync::Arc};
+use std::{collections::BTreeMap, future::pending, panic::AssertUnwindSafe, pin::pin, sync::Arc};
 
 use futures_util::FutureExt;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{App, AppError, checks, logging};
 use crate::{
     clock::{BootTime, Clock},
-    daemon::{self, Notices, Resumptions, Running, Tick},
-    store::{Store, Trigger},
+    daemon::{self, Notices, Resumptions, Running, ScheduleSettings, Tick},
+    store::{Served, Store, Trigger},
     sync::{Ending, Event, FailureClass, JobSettings, Runner, Watcher, chain},
 };
 
@@ -22,6 +22,15 @@ const TICKS: usize = 64;
 pub struct Paused {
     endpoint: String,
     until: BootTime,
+}
+
+/// What a tick may find at work.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum InTheWay {
+    /// A run of the job.
+    Job(String),
+    /// One that takes the endpoint up again.
+    Resumption(String),
 }
 
 /// A run has ended.
@@ -67,8 +76,11 @@ impl App {
         stop: &CancellationToken,
     ) -> Result<(), AppError> {
         let (ticks, received) = mpsc::channel(TICKS);
-        let scheduler =
-            daemon::start(&self.schedules, &self.clock, ticks).await.map_err(AppError::Schedule)?;
+        let served = self.served().await;
+        let served = |job: &str| served.get(job).copied();
+        let scheduler = daemon::start(&self.schedules, served, &self.clock, ticks)
+            .await
+            .map_err(AppError::Schedule)?;
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             jobs = self.schedules.len(),
@@ -85,6 +97,7 @@ impl App {
                     stop: stop.child_token(),
                     tracker: TaskTracker::new(),
                     running: Running::default(),
+                    in_the_way: BTreeMap::new(),
                     resumptions: self.left_paused().await,
                 };
                 daemon.run(received, paused, &notices).await
@@ -119,6 +132,24 @@ impl App {
         }
     }
 
+    /// What was run before of each job's schedule.
+    async fn served(&self) -> BTreeMap<String, Served> {
+        let mut served = BTreeMap::new();
+        for ScheduleSettings { job, .. } in &self.schedules {
+            match self.store.served(job).await {
+                Ok(found) => served.extend(found.map(|found| (job.clone(), found))),
+                Err(error) => {
+                    tracing::error!(
+                        job.name = job,
+                        error = chain(&error),
+                        "what was missed is not made up for"
+                    );
+                }
+            }
+        }
+        served
+    }
+
     /// What earlier processes have left to the end of a pause.
     async fn left_paused(&self) -> Resumptions {
         let mut resumptions = Resumptions::default();
@@ -147,6 +178,8 @@ struct Daemon {
     stop: CancellationToken,
     tracker: TaskTracker,
     running: Running,
+    /// How many ticks were skipped because of each run.
+    in_the_way: BTreeMap<InTheWay, watch::Sender<u64>>,
     resumptions: Resumptions,
 }
 
@@ -179,15 +212,19 @@ impl Daemon {
                     self.resumptions.pause(&endpoint, until);
                 }
                 Some(ended) = ended.recv() => match ended {
-                    Ended::Job(job) => self.running.finished(&job),
+                    Ended::Job(job) => {
+                        self.running.finished(&job);
+                        self.in_the_way.remove(&InTheWay::Job(job));
+                    }
                     Ended::Resumption { endpoint, put_off } => {
                         self.running.resumed(&endpoint);
+                        self.in_the_way.remove(&InTheWay::Resumption(endpoint.clone()));
                         if let Some(until) = put_off {
                             self.resumptions.pause(&endpoint, until);
                         }
                     }
                 },
-                Some(tick) = ticks.recv() => self.tick(&tick.job, &finished),
+                Some(tick) = ticks.recv() => self.tick(&tick, &finished),
                 () = &mut checks, if checks_go_on => checks_go_on = false,
                 () = sleep_until(&self.clock, self.resumptions.next()) => {
                     let now = self.clock.now().boot;
@@ -205,13 +242,19 @@ impl Daemon {
     }
 
     /// Starts a job that is due, unless it runs still; an endpoint of it that is just taken up again is left out.
-    fn tick(&mut self, job: &str, finished: &mpsc::UnboundedSender<Ended>) {
-        let Some(job) = self.runner.jobs().iter().find(|known| known.name == job) else { return };
+    fn tick(&mut self, tick: &Tick, finished: &mpsc::UnboundedSender<Ended>) {
+        let runner = Arc::clone(&self.runner);
+        let Some(job) = runner.jobs().iter().find(|known| known.name == tick.job) else { return };
         let (busy, free): (Vec<String>, Vec<String>) =
             job.endpoints.iter().cloned().partition(|endpoint| self.running.resumes(endpoint));
-        if free.is_empty() || !self.running.start(&job.name) {
+        let resumed = busy.first().filter(|_| free.is_empty()).cloned();
+        if resumed.is_some() || !self.running.start(&job.name) {
             tracing::warn!(job.name = job.name, "the job is still running: this tick is skipped");
+            self.skipped(&resumed.map_or(InTheWay::Job(job.name.clone()), InTheWay::Resumption));
             return;
+        }
+        if tick.trigger == Trigger::CatchUp {
+            tracing::info!(job.name = job.name, due = %tick.due, "makes up for a run that was missed");
         }
         for endpoint in busy {
             tracing::warn!(
@@ -224,19 +267,34 @@ impl Daemon {
             self.resumptions.begun(endpoint);
         }
         let job = JobSettings { endpoints: free, ..job.clone() };
-        let (runner, stop) = (Arc::clone(&self.runner), self.stop.clone());
-        let finished = finished.clone();
+        let (stop, trigger, finished) = (self.stop.clone(), tick.trigger, finished.clone());
+        let skipped = self.count_skipped(InTheWay::Job(job.name.clone()));
         self.tracker.spawn(async move {
-            run(&runner, &job, Trigger::Schedule, &stop).await;
+            run(&runner, &job, trigger, &stop, skipped).await;
             tell(&finished, Ended::Job(job.name));
         });
     }
 
+    /// Counts the ticks that are skipped because of a run that begins.
+    fn count_skipped(&mut self, run: InTheWay) -> watch::Receiver<u64> {
+        let (count, skipped) = watch::channel(0);
+        self.in_the_way.insert(run, count);
+        skipped
+    }
+
+    /// Counts a tick that is skipped because of a run.
+    fn skipped(&self, run: &InTheWay) {
+        if let Some(count) = self.in_the_way.get(run) {
+            count.send_modify(|count| *count += 1);
+        }
+    }
+
     /// Takes an endpoint up again.
-    fn resume(&self, endpoint: String, finished: mpsc::UnboundedSender<Ended>) {
+    fn resume(&mut self, endpoint: String, finished: mpsc::UnboundedSender<Ended>) {
         let (runner, stop) = (Arc::clone(&self.runner), self.stop.clone());
+        let skipped = self.count_skipped(InTheWay::Resumption(endpoint.clone()));
         self.tracker.spawn(async move {
-            let put_off = resume(&runner, &endpoint, &stop).await;
+            let put_off = resume(&runner, &endpoint, &stop, skipped).await;
             tell(&finished, Ended::Resumption { endpoint, put_off });
         });
     }
@@ -244,7 +302,12 @@ impl Daemon {
 
 /// Runs an endpoint that was paused, if it is so still: another process may have been faster. Where another pause holds
 /// by now, returns its end instead; where another process is at work on it, when to look again.
-async fn resume(runner: &Runner, endpoint: &str, stop: &CancellationToken) -> Option<BootTime> {
+async fn resume(
+    runner: &Runner,
+    endpoint: &str,
+    stop: &CancellationToken,
+    skipped: watch::Receiver<u64>,
+) -> Option<BootTime> {
     let paused = match runner.paused_endpoint(endpoint).await {
         Ok(paused) => paused,
         Err(error) => {
@@ -260,14 +323,21 @@ async fn resume(runner: &Runner, endpoint: &str, stop: &CancellationToken) -> Op
     if !paused.worth_a_run {
         return Some(paused.not_before);
     }
-    run(runner, &paused.job, Trigger::Resume, stop).await;
+    run(runner, &paused.job, Trigger::Resume, stop, skipped).await;
     None
 }
 
 /// Runs a job, or some endpoints of it, and logs how that went.
-async fn run(runner: &Runner, job: &JobSettings, trigger: Trigger, stop: &CancellationToken) {
+async fn run(
+    runner: &Runner,
+    job: &JobSettings,
+    trigger: Trigger,
+    stop: &CancellationToken,
+    skipped: watch::Receiver<u64>,
+) {
     // A fault of this program must not keep the job from ever running again.
-    match AssertUnwindSafe(runner.run(job, trigger, stop)).catch_unwind().await {
+    match AssertUnwindSafe(runner.run_on_schedule(job, trigger, stop, skipped)).catch_unwind().await
+    {
         Ok(Ok(report)) => logging::run(&report, trigger),
         Ok(Err(error)) => {
             tracing::error!(job.name = job.name, error = chain(&error), "the run cannot start");

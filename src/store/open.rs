@@ -34,6 +34,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "changes only", include_str!("../../migrations/0008_since.sql")),
     (9, "holders", include_str!("../../migrations/0009_holders.sql")),
     (10, "moving listings", include_str!("../../migrations/0010_moving_listings.sql")),
+    (11, "schedules", include_str!("../../migrations/0011_schedules.sql")),
 ];
 
 const MIGRATIONS_TABLE: &str = "_sync_migrations";

@@ -261,6 +261,9 @@ pub enum Pause {
         "{0} by a program that keeps on reading an earlier state of the database: end its transaction, and the next run goes on"
     )]
     FullLog(FullLog),
+    /// The run has taken as long as its job allows.
+    #[error("stopped after {}, as long as the job's `timeout` allows; the next run goes on", seconds(*.0))]
+    TimedOut(Duration),
     /// The program was asked to stop.
     #[error("stopped by a signal; the next run goes on")]
     Stopped,
@@ -271,7 +274,7 @@ impl Pause {
     pub fn not_before(&self) -> Option<NotBefore> {
         match self {
             Self::Wait(until) | Self::Refused { until, .. } => Some(*until),
-            Self::Locked(_) | Self::FullLog(_) | Self::Stopped => None,
+            Self::Locked(_) | Self::FullLog(_) | Self::TimedOut(_) | Self::Stopped => None,
         }
     }
 }
@@ -333,6 +336,13 @@ impl JobReport {
         } else {
             RunResult::Ok
         }
+    }
+
+    /// Whether the program was asked to stop before an endpoint had come to its end.
+    pub fn is_cut_short(&self) -> bool {
+        let stopped =
+            |report: &EndpointReport| matches!(report.ending, Ending::Paused(Pause::Stopped));
+        self.endpoints.iter().any(stopped)
     }
 }
 

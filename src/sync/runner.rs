@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::{FutureExt, future::join_all};
+use tokio::{join, select, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -11,6 +12,7 @@ use super::{
     attempt::{Halt, pause_length},
     error::EndpointError,
     hold::{self, Turn},
+    overtime::{Deadline, note_skipped},
     plan::Occasion,
     shared::{Shared, TOKEN_PERIOD, Watcher},
     sweep::{self, Progress},
@@ -19,7 +21,8 @@ use crate::{
     api::{Client, TokenError},
     clock::Clock,
     store::{
-        AskedPause, Effort, EndpointEnd, FileLock, RunId, Store, StoreError, TOKEN_GROUP, Trigger,
+        AskedPause, Effort, EndpointEnd, FileLock, RunEnd, RunId, Store, StoreError, TOKEN_GROUP,
+        Trigger,
     },
 };
 
@@ -79,13 +82,36 @@ impl Runner {
         trigger: Trigger,
         stop: &CancellationToken,
     ) -> Result<JobReport, StoreError> {
+        self.run_on_schedule(job, trigger, stop, watch::channel(0).1).await
+    }
+
+    /// The same for a job whose schedule goes on meanwhile; `skipped` tells how many of its ticks were skipped because of
+    /// this run, which is recorded with it.
+    ///
+    /// # Errors
+    /// See [`run`](Self::run).
+    pub async fn run_on_schedule(
+        &self,
+        job: &JobSettings,
+        trigger: Trigger,
+        stop: &CancellationToken,
+        skipped: watch::Receiver<u64>,
+    ) -> Result<JobReport, StoreError> {
         let store = &self.shared.store;
         let begun = store.begin_run(&job.name, trigger).await;
         let run = begun.map_err(|error| store.locate(error))?;
-        let backfill = match trigger {
-            Trigger::Backfill(dates) => Some(dates),
-            Trigger::RunNow | Trigger::Schedule | Trigger::Resume | Trigger::Retry => None,
+        // Whoever asks for dates by hand waits as long as they take.
+        let (backfill, timeout) = match trigger {
+            Trigger::Backfill(dates) => (Some(dates), None),
+            Trigger::RunNow
+            | Trigger::Schedule
+            | Trigger::CatchUp
+            | Trigger::Start
+            | Trigger::Signal
+            | Trigger::Resume
+            | Trigger::Retry => (None, job.timeout),
         };
+        let deadline = Deadline::new(timeout, stop);
         let occasion = Occasion { zone: job.timezone, backfill };
         let endpoints = job.endpoints.iter().filter_map(|name| {
             self.settings.endpoints.iter().find(|endpoint| endpoint.name == *name)
@@ -94,15 +120,23 @@ impl Runner {
         let runs = endpoints.map(|endpoint| {
             let span =
                 tracing::info_span!(parent: &span, "endpoint", endpoint.name = endpoint.name);
-            self.run_endpoint(endpoint, &job.name, occasion, run, stop).instrument(span)
+            self.run_endpoint(endpoint, &job.name, occasion, run, &deadline).instrument(span)
         });
-        let mut report = JobReport {
-            job: job.name.clone(),
-            run,
-            endpoints: join_all(runs).await,
-            journal: None,
+        let beside = async {
+            join!(deadline.keep(&self.shared.clock), note_skipped(store, run, skipped.clone()))
         };
-        let finished = store.finish_run(run, report.result()).instrument(span).await;
+        let endpoints = select! {
+            biased;
+            endpoints = join_all(runs) => endpoints,
+            (never, _) = beside => match never {},
+        };
+        let mut report = JobReport { job: job.name.clone(), run, endpoints, journal: None };
+        let end = RunEnd {
+            result: report.result(),
+            cut_short: report.is_cut_short(),
+            ticks_skipped: *skipped.borrow(),
+        };
+        let finished = store.finish_run(run, end).instrument(span).await;
         report.journal = finished.err().map(|error| store.locate(error));
         Ok(report)
     }
@@ -113,8 +147,9 @@ impl Runner {
         job: &str,
         occasion: Occasion,
         run: RunId,
-        stop: &CancellationToken,
+        deadline: &Deadline,
     ) -> EndpointReport {
+        let stop = &deadline.stop;
         let started = self.shared.clock.now().boot;
         let mut progress = Progress::default();
         // A fault of this program in one endpoint must not take the others down.
@@ -132,7 +167,7 @@ impl Runner {
         };
         let ending = match caught {
             Ok(Ok(())) => Ending::Ok,
-            Ok(Err(Halt::Paused(pause))) => Ending::Paused(pause),
+            Ok(Err(Halt::Paused(pause))) => Ending::Paused(deadline.reason(pause)),
             Ok(Err(Halt::Failed(error))) => Ending::Failed(located(&self.shared.store, error)),
             Err(panic) => Ending::Failed(EndpointError::Panic(panic_message(panic.as_ref()))),
         };

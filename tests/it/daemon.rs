@@ -7,6 +7,7 @@ mod logs;
 mod notices;
 mod resumes;
 mod runs;
+mod schedules;
 mod survives;
 
 use std::{
@@ -86,6 +87,12 @@ fn started(sandbox: &mut Sandbox) -> (Running, ServiceManager) {
     let daemon = sandbox.start(&[]);
     manager.wait_for("READY=1");
     (daemon, manager)
+}
+
+/// Starts the daemon once more.
+fn restarted(sandbox: &mut Sandbox) -> (Running, ServiceManager) {
+    std::fs::remove_file(sandbox.path().join("notify")).expect("the socket is there");
+    started(sandbox)
 }
 
 /// Waits until so many runs, or more, have this result.
