@@ -91,12 +91,12 @@ pub async fn start(
     alarms.start().await.map_err(ScheduleError)?;
     let agenda = Agenda::new(schedules.to_vec(), served, clock.now());
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let (changes, changed) = mpsc::unbounded_channel();
+    let (changes, others) = mpsc::unbounded_channel();
     let (tell_next, next) = watch::channel(None);
     let keeper =
         Keeper { agenda, alarms, clock: clock.clone(), ticks, rung: Arc::default(), tell_next };
     let stopped = stop.clone();
-    tasks.spawn(async move { keeper.keep(changed, &stopped).await });
+    tasks.spawn(async move { keeper.keep(others, &stopped).await });
     tasks.close();
     Ok(Scheduler { stop, tasks, changes, next })
 }
@@ -142,7 +142,7 @@ impl Keeper {
     /// Keeps the agenda until it is stopped, or nobody takes the ticks any more.
     async fn keep(
         mut self,
-        mut changed: mpsc::UnboundedReceiver<Vec<ScheduleSettings>>,
+        mut others: mpsc::UnboundedReceiver<Vec<ScheduleSettings>>,
         stopped: &CancellationToken,
     ) {
         let kept = stopped.run_until_cancelled(async {
@@ -155,7 +155,7 @@ impl Keeper {
                 select! {
                     () = self.rung.notified() => {}
                     () = self.clock.sleep_until(now.boot.saturating_add(LOOK_AGAIN)) => {}
-                    Some(schedules) = changed.recv() => {
+                    Some(schedules) = others.recv() => {
                         let now = self.clock.now();
                         if !self.look(now) {
                             return;

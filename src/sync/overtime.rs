@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Pause, runner::chain};
+use super::{Ending, EndpointReport, JobReport, Pause, runner::chain};
 use crate::{
     clock::Clock,
     store::{RunId, Store},
@@ -51,6 +51,12 @@ impl Deadline {
             (pause, _) => pause,
         }
     }
+}
+
+/// Whether the program was asked to stop before a run's endpoints had come to their ends.
+pub(super) fn is_cut_short(report: &JobReport) -> bool {
+    let stopped = |report: &EndpointReport| matches!(report.ending, Ending::Paused(Pause::Stopped));
+    report.endpoints.iter().any(stopped)
 }
 
 /// Records in the journal of runs how many ticks were skipped because of this one, as they come; goes on until it is

@@ -337,13 +337,6 @@ impl JobReport {
             RunResult::Ok
         }
     }
-
-    /// Whether the program was asked to stop before an endpoint had come to its end.
-    pub fn is_cut_short(&self) -> bool {
-        let stopped =
-            |report: &EndpointReport| matches!(report.ending, Ending::Paused(Pause::Stopped));
-        self.endpoints.iter().any(stopped)
-    }
 }
 
 /// A duration for a person: `41 s`, rounded up, since a wait that is told too short looks hung.

@@ -12,7 +12,7 @@ use super::{
     attempt::{Halt, pause_length},
     error::EndpointError,
     hold::{self, Turn},
-    overtime::{Deadline, note_skipped},
+    overtime::{Deadline, is_cut_short, note_skipped},
     plan::Occasion,
     shared::{Shared, TOKEN_PERIOD, Watcher},
     sweep::{self, Progress},
@@ -133,7 +133,7 @@ impl Runner {
         let mut report = JobReport { job: job.name.clone(), run, endpoints, journal: None };
         let end = RunEnd {
             result: report.result(),
-            cut_short: report.is_cut_short(),
+            cut_short: is_cut_short(&report),
             ticks_skipped: *skipped.borrow(),
         };
         let finished = store.finish_run(run, end).instrument(span).await;

@@ -46,7 +46,9 @@ const TIMES: [(u32, u32); 8] =
 fn utc(zone: Tz, year: i32) -> DateTime<Utc> {
     let noon = NaiveDate::from_ymd_opt(year, 1, 1).and_then(|day| day.and_hms_opt(12, 0, 0));
     let noon = noon.map(|noon| zone.from_local_datetime(&noon));
-    noon.and_then(|noon| noon.single()).expect("no clock is changed on New Year's Day").to_utc()
+    noon.and_then(chrono::LocalResult::single)
+        .expect("no clock is changed on New Year's Day")
+        .to_utc()
 }
 
 fn decade((zone, year, _): (Tz, i32, usize)) -> (DateTime<Utc>, DateTime<Utc>) {
