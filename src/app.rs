@@ -1,14 +1,24 @@
 //! The composition root: from the configuration to a runner, and from the schedule's ticks to runs.
 
 mod checks;
+mod freshness;
 mod logging;
+mod plan;
 mod serve;
+mod status;
+mod upkeep;
 
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-pub use self::serve::{Paused, watcher};
+pub use self::{
+    freshness::{fresh_until, schedules_of},
+    plan::{Forecast, GroupForecast, JobForecast, plan},
+    serve::{Paused, watcher},
+    status::{EndpointStatus, Freshness, JobStatus, Status, asked, judge, status},
+    upkeep::{Rebuild, Upkeep},
+};
 use crate::{
     api::{Client, ClientError},
     clock::{Clock, ClockError},

@@ -1,18 +1,25 @@
 //! The command line; the only place that prints.
 
+mod arguments;
 mod backfill;
 mod backup;
+mod completions;
 mod console;
 mod demo;
 mod exit_status;
 mod look;
+mod manual;
+mod plan;
 mod progress;
 mod rejects;
 mod run_now;
+mod runs;
 mod serve;
 mod shell;
 mod simulate;
+mod status;
 mod table;
+mod upkeep;
 
 use std::{
     io::{self, Write},
@@ -32,12 +39,18 @@ use crate::{
     telemetry::{self, LogFormat, Verbosity},
 };
 
+/// The program's name.
+const NAME: &str = "mapiq-sync";
+
+/// The package's version, with the commit that it is built from and its day, where the build knows them.
+const VERSION: &str = env!("MAPIQ_SYNC_VERSION");
+
 /// Syncs the Mapiq API into a SQLite database, within the API's rate limit.
 ///
 /// Without a command or `--run-now` it runs as a daemon: the jobs of the configuration on their schedules, until SIGTERM or
 /// SIGINT.
 #[derive(Debug, Parser)]
-#[command(name = "mapiq-sync", version, max_term_width = 80, after_help = EXIT_STATUS_HELP)]
+#[command(name = NAME, version = VERSION, max_term_width = 80, after_help = EXIT_STATUS_HELP)]
 pub struct Arguments {
     /// The configuration file
     #[arg(
@@ -77,12 +90,26 @@ pub struct Arguments {
 enum Command {
     /// Copy the database to a file, whole and checked, while others use it
     Backup(backup::BackupArgs),
+    /// Print the script by which a shell completes the arguments
+    Completions(completions::CompletionsArgs),
     /// Show a whole sync against a built-in simulator, without an account or a network
     Demo(demo::DemoArgs),
+    /// Write the manual pages, as a package brings them
+    Manual(manual::ManualArgs),
+    /// Tell what a run would ask for now, how long it takes, and whether it fits
+    Plan(plan::PlanArgs),
+    /// Put an endpoint's table aside, so that the next run makes it anew, such as after a changed key
+    Rebuild(upkeep::RebuildArgs),
     /// List the records that could not be stored, or try them again
     Rejects(rejects::RejectsArgs),
+    /// Clear the pause that the API has asked for, and have an endpoint asked again
+    Resume(upkeep::ResumeArgs),
+    /// List past runs: what they did, what they cost, and why they did not end well
+    Runs(runs::RunsArgs),
     /// Serve the simulator of the API alone, to try a configuration against it
     Simulate(Box<simulate::SimulateArgs>),
+    /// Tell how every job and endpoint is doing: last and next runs, age of the data, budget, what needs a person
+    Status(status::StatusArgs),
 }
 
 const EXIT_STATUS_HELP: &str = "Exit status:
@@ -157,15 +184,34 @@ async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
             Ok(config) => backup::run(&config, &args, &stop).await,
             Err(status) => status,
         },
+        Some(Command::Completions(args)) => completions::run(&args),
+        Some(Command::Manual(args)) => manual::run(&args),
+        Some(Command::Plan(args)) => match load_without_secrets(&arguments.config) {
+            Ok(config) => plan::run(&config, &args).await,
+            Err(status) => status,
+        },
         Some(Command::Demo(args)) => demo::run(args, &stop).await,
         Some(Command::Rejects(args)) => match load_without_secrets(&arguments.config) {
             Ok(config) => rejects::run(config, &args, &stop).await,
+            Err(status) => status,
+        },
+        Some(Command::Rebuild(args)) => match load_without_secrets(&arguments.config) {
+            Ok(config) => upkeep::rebuild(&config, &args).await,
+            Err(status) => status,
+        },
+        Some(Command::Resume(args)) => match load_without_secrets(&arguments.config) {
+            Ok(config) => upkeep::resume(&config, &args).await,
+            Err(status) => status,
+        },
+        Some(Command::Runs(args)) => match load_without_secrets(&arguments.config) {
+            Ok(config) => runs::run(&config, &args).await,
             Err(status) => status,
         },
         Some(Command::Simulate(args)) => match simulate::run(*args, stop).await {
             Ok(()) => ExitStatus::Done,
             Err(error) => fail(ExitStatus::Failed, &error),
         },
+        Some(Command::Status(args)) => status::run(&arguments.config, &args).await,
         None => {
             let dates = match arguments.dates.dates() {
                 Ok(dates) => dates,
@@ -204,6 +250,14 @@ fn load_without_secrets(path: &std::path::Path) -> Result<Config, ExitStatus> {
         print_error(&errors.to_string());
         ExitStatus::Config
     })
+}
+
+/// What to say of an endpoint that the configuration does not have.
+fn unknown_endpoint(config: &Config, endpoint: Option<&str>) -> Option<String> {
+    let known: Vec<&str> =
+        config.sync.endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect();
+    let unknown = endpoint.filter(|name| !known.contains(name))?;
+    Some(format!("there is no endpoint `{unknown}`: the configuration has {}", known.join(", ")))
 }
 
 /// Prints an error with its causes, and hands the status on.

@@ -28,6 +28,7 @@ pub use self::{
     credentials::CredentialsError,
     environment::Environment,
     errors::{ConfigError, Errors},
+    values::length as duration,
 };
 use self::{
     reader::{Diagnostics, Section},

@@ -4,13 +4,17 @@
 //! arrives, which is no later than its response; so two requests that use one slot arrive at least one period apart,
 //! whatever the latency, and no window of that length, fixed or sliding, holds more than the limit.
 
+mod forecast;
 mod retry_after;
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-pub use self::retry_after::{Hints, pause_length};
+pub use self::{
+    forecast::{Demand, Forecast, forecast},
+    retry_after::{Hints, pause_length},
+};
 use crate::clock::{BootTime, Now};
 
 /// The longest that any pause may last: what a server says beyond that is a mistake, or the business of a person.
@@ -72,6 +76,12 @@ pub fn admit(
     let ended = counts_from.iter().map(|moment| now.min(*moment));
     let at_best = slot_free_at(now, limit, ended).max(pause).unwrap_or(now);
     Admission::Wait { until, at_best, reason }
+}
+
+/// How many of a group's slots are taken; see [`admit`].
+pub fn used(now: BootTime, limit: Limit, counts_from: &[BootTime]) -> u32 {
+    let taken = counts_from.iter().filter(|moment| moment.saturating_add(limit.per) > now).count();
+    u32::try_from(taken).unwrap_or(u32::MAX)
 }
 
 /// When enough of the taken slots are free again for one more request; nothing when one is free already.

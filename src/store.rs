@@ -21,16 +21,20 @@ mod lock;
 mod log;
 mod missing;
 mod open;
+mod outlook;
+mod overview;
 mod page;
 mod pauses;
 mod query;
 mod rejects;
 mod room;
 mod row_set;
+mod runs;
 mod schema;
 mod scrub;
 mod seen;
 mod served;
+mod set_aside;
 mod statements;
 mod sweeps;
 mod upsert;
@@ -58,13 +62,20 @@ pub use self::{
     lock::FileLock,
     log::FullLog,
     missing::{Judgement, ReadSlice},
+    outlook::{Cost, EndpointOutlook, GroupOutlook, Outlook, PastSweep, outlook},
+    overview::{
+        Asked, Budget, DaemonProcess, EndpointOverview, EndpointRunOverview, JobOverview, Overview,
+        RunOverview, overview,
+    },
     pauses::AskedPause,
     query::{Grid, query},
     rejects::{KeptReject, RejectBounds, Retried, Retry, rejects},
     row_set::RowSet,
+    runs::{PastRun, RunFilter, runs},
     scrub::{Scrubbed, erase::Erasure},
     seen::Reading,
     served::Served,
+    set_aside::SetAside,
     sweeps::{Bounds, Dates, Origin, Plan, Slice, Sweep, SweepId},
     widths::LearntWidth,
 };

@@ -3,7 +3,9 @@
 mod attempt;
 mod error;
 mod hold;
+mod intent;
 mod missing;
+mod outlook;
 mod overtime;
 mod paused;
 mod plan;
@@ -22,6 +24,7 @@ use chrono_tz::Tz;
 pub use self::{
     error::{EndpointError, FailureClass},
     missing::{Guard, OnMissing},
+    outlook::{Begins, Budget, Certainty, Outlook, Prospect, SliceProspect, outlook, outlook_of},
     paused::Resumable,
     rejects::{RetryReport, retry_rejects},
     report::{
@@ -33,6 +36,8 @@ pub use self::{
     window::{DateFormat, FormatError, Width, WindowEnd, WindowSettings},
 };
 
+#[cfg(test)]
+pub(crate) use self::outlook::fingerprint;
 use crate::{
     api::pagination::Style,
     limits::Limit,
@@ -66,6 +71,8 @@ pub struct EndpointSettings {
     pub transforms: Transforms,
     /// What becomes of rows that the API no longer returns.
     pub on_missing: OnMissing,
+    /// How old its data may become before that is told as a fault; `None`: its schedule says.
+    pub stale_after: Option<Duration>,
 }
 
 /// One job: endpoints that are synced together.

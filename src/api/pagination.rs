@@ -212,6 +212,16 @@ impl Style {
         }
     }
 
+    /// The key of the configuration that sets how many records a page has, and what it sets; `None`: it is not for this
+    /// style to say.
+    pub fn page_size(&self) -> Option<(&'static str, Option<u64>)> {
+        match self {
+            Self::Page { size, .. } => Some(("size", size.as_ref().map(|(_, size)| *size))),
+            Self::Offset { limit, .. } => Some(("limit", limit.as_ref().map(|(_, limit)| *limit))),
+            Self::None | Self::Cursor { .. } | Self::NextUrl { .. } | Self::Link => None,
+        }
+    }
+
     fn counting(&self) -> Option<Counting<'_>> {
         match self {
             Self::Page { page_param: param, size, first } => {

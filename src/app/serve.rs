@@ -10,7 +10,7 @@ use super::{App, AppError, checks, logging};
 use crate::{
     clock::{BootTime, Clock},
     daemon::{self, Notices, Resumptions, Running, ScheduleSettings, Tick},
-    store::{Served, Store, Trigger},
+    store::{Served, Store, StoreError, Trigger},
     sync::{Ending, Event, FailureClass, JobSettings, Runner, Watcher, chain},
 };
 
@@ -88,6 +88,7 @@ impl App {
         );
         let notices = Notices::open();
         notices.ready();
+        self.tell_of_daemon(self.store.note_daemon().await);
         let served = match self.first_token(stop).await {
             Ok(()) => {
                 let daemon = Daemon {
@@ -108,7 +109,15 @@ impl App {
             }
         };
         scheduler.stop().await;
+        self.tell_of_daemon(self.store.forget_daemon().await);
         served
+    }
+
+    /// That others can tell of the daemon is worth a try, and no more.
+    fn tell_of_daemon(&self, noted: Result<(), StoreError>) {
+        if let Err(error) = noted.map_err(|error| self.store.locate(error)) {
+            tracing::debug!(error = chain(&error), "`status` cannot tell of the daemon");
+        }
     }
 
     /// Wrong credentials do not mend themselves, so the daemon ends with them at its start; an outage does not end it.

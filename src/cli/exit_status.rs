@@ -13,6 +13,8 @@ pub enum ExitStatus {
     Failed = 1,
     /// Wrong usage.
     Usage = 2,
+    /// Of `status --monitor` alone, whose statuses 0 to 3 are those of a Nagios plugin: nothing is known.
+    Unknown = 3,
     /// All done, but something needs a person.
     Attention = 65,
     /// The service could not be reached.

@@ -13,7 +13,7 @@ use super::{
     look::Look,
     print_result,
     table::{Align, table},
-    usage,
+    unknown_endpoint, usage,
 };
 use crate::{
     config::Config,
@@ -65,7 +65,7 @@ pub(super) async fn run(
         Err(error) => return fail(ExitStatus::Database, &anyhow::Error::new(error)),
     };
     if rejects.is_empty()
-        && let Some(message) = unknown(&config, args.endpoint.as_deref())
+        && let Some(message) = unknown_endpoint(&config, args.endpoint.as_deref())
     {
         return usage(&message);
     }
@@ -85,14 +85,6 @@ pub(super) async fn run(
         Ok(()) => ExitStatus::Done,
         Err(error) => fail(ExitStatus::Failed, &error),
     }
-}
-
-/// What to say of an endpoint that the configuration does not have.
-fn unknown(config: &Config, endpoint: Option<&str>) -> Option<String> {
-    let known: Vec<&str> =
-        config.sync.endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect();
-    let unknown = endpoint.filter(|name| !known.contains(name))?;
-    Some(format!("there is no endpoint `{unknown}`: the configuration has {}", known.join(", ")))
 }
 
 fn row(reject: &KeptReject) -> Vec<String> {

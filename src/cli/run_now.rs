@@ -115,7 +115,7 @@ async fn tell_stop(stop: &CancellationToken) -> Infallible {
 }
 
 /// The jobs of the given names, or all; a job that is named twice runs once.
-fn chosen(jobs: &[JobSettings], names: &[String]) -> Result<Vec<JobSettings>, String> {
+pub(super) fn chosen(jobs: &[JobSettings], names: &[String]) -> Result<Vec<JobSettings>, String> {
     if let Some(unknown) = names.iter().find(|name| jobs.iter().all(|job| job.name != **name)) {
         let known: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
         return Err(format!(
@@ -161,7 +161,7 @@ fn row(report: &EndpointReport) -> Vec<String> {
 }
 
 /// A time that is as short as its cell: `0.4s`, `41s`, `3m05s`, `2h07m`. Without a space, so that no cell has one.
-fn time(elapsed: Duration) -> String {
+pub(super) fn time(elapsed: Duration) -> String {
     let tenths = (elapsed.as_millis() + 50) / 100;
     let seconds = (elapsed.as_millis() + 500) / 1000;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {

@@ -125,6 +125,7 @@ fn read(endpoint: &mut Section<'_>, default: Limit) -> Option<EndpointSettings> 
     let others = since::Others { params: &params, style: style.as_ref(), window: window.as_ref() };
     let since = endpoint.optional_section("since").map(|section| since::read(section, &others));
     let on_missing = read_on_missing(endpoint);
+    let stale_after = endpoint.optional("stale_after", values::positive_duration);
 
     let (name, path) = (name?, path?);
     Some(EndpointSettings {
@@ -140,6 +141,7 @@ fn read(endpoint: &mut Section<'_>, default: Limit) -> Option<EndpointSettings> 
         limit,
         transforms: transforms?,
         on_missing,
+        stale_after,
     })
 }
 

@@ -126,6 +126,11 @@ fn measure_text(node: &Node, what: &str, unit: &str) -> Result<String, Problem> 
     Ok(text)
 }
 
+/// A duration as it is written here, such as `60s`; `None`: the text is none.
+pub fn length(text: &str) -> Option<Duration> {
+    measure(text, &DURATION_UNITS).map(Duration::from_millis)
+}
+
 /// A duration: `500ms`, `60s`, `10m`, `1h`, `7d`.
 pub(super) fn duration(node: &Node) -> Result<Duration, Problem> {
     duration_up_to(node, LONGEST, "366d", "s")
@@ -140,7 +145,7 @@ pub(super) fn duration_up_to(
     unit: &str,
 ) -> Result<Duration, Problem> {
     let text = measure_text(node, "a duration", unit)?;
-    let length = measure(&text, &DURATION_UNITS).map(Duration::from_millis).ok_or_else(|| {
+    let length = length(&text).ok_or_else(|| {
         Problem::new(
             format!("must be a duration, not `{text}`"),
             "a whole number and one of ms, s, m, h, d, without a space: \"500ms\", \"60s\", \"10m\"",

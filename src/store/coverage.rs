@@ -29,20 +29,28 @@ impl Store {
     /// # Errors
     /// Where it cannot be read.
     pub async fn coverage(&self, endpoint: &str) -> Result<Option<Coverage>, StoreError> {
-        let doing = "read what is covered already";
         let mut writer = self.writer().await?;
-        let line = sqlx::query(
-            "SELECT fingerprint, lower, upper, known_at, iif(boot_id = ?, known_ns, NULL), full_at, \
-             EXISTS (SELECT 1 FROM _sync_endpoint_runs AS e WHERE e.endpoint = c.endpoint AND e.deletions_waiting IS NOT NULL) \
-             FROM _sync_coverage AS c WHERE endpoint = ?",
-        )
-        .bind(self.clock.boot_id())
-        .bind(endpoint)
-        .fetch_optional(&mut writer.connection)
-        .await
-        .doing(doing)?;
-        line.as_ref().map(read).transpose().map(Option::flatten).doing(doing)
+        let coverage = of(&mut writer.connection, endpoint, self.clock.boot_id());
+        coverage.await.doing("read what is covered already")
     }
+}
+
+/// What is known of an endpoint.
+pub(super) async fn of(
+    connection: &mut SqliteConnection,
+    endpoint: &str,
+    boot_id: &str,
+) -> Result<Option<Coverage>, sqlx::Error> {
+    let line = sqlx::query(
+        "SELECT fingerprint, lower, upper, known_at, iif(boot_id = ?, known_ns, NULL), full_at, \
+         EXISTS (SELECT 1 FROM _sync_endpoint_runs AS e WHERE e.endpoint = c.endpoint AND e.deletions_waiting IS NOT NULL) \
+         FROM _sync_coverage AS c WHERE endpoint = ?",
+    )
+    .bind(boot_id)
+    .bind(endpoint)
+    .fetch_optional(connection)
+    .await?;
+    line.as_ref().map(read).transpose().map(Option::flatten)
 }
 
 fn read(line: &SqliteRow) -> Result<Option<Coverage>, sqlx::Error> {

@@ -153,7 +153,7 @@ pub enum StoreError {
     },
     /// The endpoint's table was made with another key.
     #[error(
-        "table `{table}` was made with the key {stored}, the configuration now says {configured}: set the key back, rename the endpoint, or drop the table to start it afresh"
+        "table `{table}` was made with the key {stored}, the configuration now says {configured}: set the key back, rename the endpoint, or have the table made anew, with its rows kept under another name: mapiq-sync rebuild {table}"
     )]
     KeyChanged {
         /// The table.

@@ -6,8 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rustix::process::{Pid, test_kill_process};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::{RunId, Store, StoreError, Trigger, error::Doing};
-use crate::clock::format_utc;
+use super::{RunId, Store, StoreError, Trigger, error::Doing, overview::DaemonProcess};
+use crate::clock::{Clock, format_utc};
+
+const NOTE_DAEMON: &str = "note which daemon uses the database";
 
 /// The process that is at work on an endpoint, and how far it is; shown as
 /// `` `mapiq-sync` (pid 4711), job bookings, since 14:02:10 UTC, 14 pages so far ``.
@@ -41,6 +43,26 @@ impl fmt::Display for Holder {
 }
 
 impl Holder {
+    /// The job whose run it is.
+    pub fn job(&self) -> &str {
+        &self.job
+    }
+
+    /// What it waits for, and until when.
+    pub fn waits(&self) -> Option<(&str, DateTime<Utc>)> {
+        self.waits.as_ref().map(|(reason, until)| (reason.as_str(), *until))
+    }
+
+    /// Its process.
+    pub fn process_id(&self) -> i64 {
+        self.process_id
+    }
+
+    /// The pages of its run so far.
+    pub fn pages(&self) -> i64 {
+        self.pages
+    }
+
     /// A moment, by the time of day where that says which day is meant.
     fn time(&self, moment: DateTime<Utc>) -> String {
         let is_near = (moment - self.told_at).abs() < TimeDelta::hours(24);
@@ -56,23 +78,49 @@ impl Store {
     /// # Errors
     /// Where the database cannot be read.
     pub async fn holder(&self, endpoint: &str) -> Result<Option<Holder>, StoreError> {
-        let doing = "read who is at work on an endpoint";
-        let now = self.clock.now().wall;
         let mut writer = self.writer().await?;
-        let row = sqlx::query(
-            "SELECT h.process_id, h.since, h.waits_for, h.waits_until, r.job, r.trigger, e.pages FROM _sync_holders AS h \
-             JOIN _sync_runs AS r ON r.run_id = h.run_id \
-             JOIN _sync_endpoint_runs AS e ON e.run_id = h.run_id AND e.endpoint = h.endpoint \
-             WHERE h.endpoint = ? AND h.boot_id = ? AND h.process_namespace = ?",
+        let holder = read(&mut writer.connection, &self.clock, endpoint).await;
+        holder.doing("read who is at work on an endpoint")
+    }
+
+    /// Notes that this process is the daemon that uses the file.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub async fn note_daemon(&self) -> Result<(), StoreError> {
+        let mut writer = self.writer().await?;
+        let mut transaction = writer.begin(NOTE_DAEMON).await?;
+        sqlx::query("DELETE FROM _sync_daemon")
+            .execute(&mut *transaction)
+            .await
+            .doing(NOTE_DAEMON)?;
+        sqlx::query(
+            "INSERT INTO _sync_daemon (process_id, process_namespace, boot_id, version, started_at) VALUES (?, ?, ?, ?, ?)",
         )
-        .bind(endpoint)
-        .bind(self.clock.boot_id())
+        .bind(i64::from(process::id()))
         .bind(namespace())
-        .fetch_optional(&mut writer.connection)
+        .bind(self.clock.boot_id())
+        .bind(env!("CARGO_PKG_VERSION"))
+        .bind(format_utc(self.clock.now().wall))
+        .execute(&mut *transaction)
         .await
-        .doing(doing)?;
-        let holder = row.map(|row| read(&row, now)).transpose().doing(doing)?;
-        Ok(holder.flatten().filter(|holder| lives(holder.process_id)))
+        .doing(NOTE_DAEMON)?;
+        transaction.commit().await.doing(NOTE_DAEMON)
+    }
+
+    /// Notes that it no longer does; what another one has noted meanwhile stays.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub async fn forget_daemon(&self) -> Result<(), StoreError> {
+        let mut writer = self.writer().await?;
+        sqlx::query("DELETE FROM _sync_daemon WHERE process_id = ? AND process_namespace = ?")
+            .bind(i64::from(process::id()))
+            .bind(namespace())
+            .execute(&mut writer.connection)
+            .await
+            .doing(NOTE_DAEMON)?;
+        Ok(())
     }
 
     /// Notes what an endpoint's run waits for, or that it no longer does.
@@ -137,9 +185,50 @@ pub(super) async fn remove(
     Ok(())
 }
 
+/// Who is at work on an endpoint, where that can be told.
+pub(super) async fn read(
+    connection: &mut SqliteConnection,
+    clock: &Clock,
+    endpoint: &str,
+) -> Result<Option<Holder>, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT h.process_id, h.since, h.waits_for, h.waits_until, r.job, r.trigger, e.pages FROM _sync_holders AS h \
+         JOIN _sync_runs AS r ON r.run_id = h.run_id \
+         JOIN _sync_endpoint_runs AS e ON e.run_id = h.run_id AND e.endpoint = h.endpoint \
+         WHERE h.endpoint = ? AND h.boot_id = ? AND h.process_namespace = ?",
+    )
+    .bind(endpoint)
+    .bind(clock.boot_id())
+    .bind(namespace())
+    .fetch_optional(connection)
+    .await?;
+    let holder = row.map(|row| told(&row, clock.now().wall)).transpose()?;
+    Ok(holder.flatten().filter(|holder| lives(holder.process_id)))
+}
+
+/// The daemon that uses the file, where one lives that can be seen from here.
+pub(super) async fn daemon(
+    connection: &mut SqliteConnection,
+    boot_id: &str,
+) -> Result<Option<DaemonProcess>, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT process_id, version, started_at FROM _sync_daemon WHERE boot_id = ? AND process_namespace = ? LIMIT 1",
+    )
+    .bind(boot_id)
+    .bind(namespace())
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let daemon = DaemonProcess {
+        process_id: row.try_get(0)?,
+        version: row.try_get(1)?,
+        started_at: moment(&row.try_get::<String, _>(2)?),
+    };
+    Ok(lives(daemon.process_id).then_some(daemon))
+}
+
 /// A line of the table; `None` where somebody has spoilt its stamp. A wait that is over is none.
-fn read(row: &SqliteRow, now: DateTime<Utc>) -> Result<Option<Holder>, sqlx::Error> {
-    let moment = |stamp: &str| DateTime::parse_from_rfc3339(stamp).ok().map(|at| at.to_utc());
+fn told(row: &SqliteRow, now: DateTime<Utc>) -> Result<Option<Holder>, sqlx::Error> {
     let (reason, until): (Option<String>, Option<String>) = (row.try_get(2)?, row.try_get(3)?);
     let until = until.as_deref().and_then(moment).filter(|until| *until > now);
     let since: String = row.try_get(1)?;
@@ -153,6 +242,10 @@ fn read(row: &SqliteRow, now: DateTime<Utc>) -> Result<Option<Holder>, sqlx::Err
         waits: reason.zip(until),
         told_at: now,
     }))
+}
+
+fn moment(stamp: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(stamp).ok().map(|at| at.to_utc())
 }
 
 /// Where process ids mean what they mean here; empty where the system does not tell.

@@ -35,6 +35,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (9, "holders", include_str!("../../migrations/0009_holders.sql")),
     (10, "moving listings", include_str!("../../migrations/0010_moving_listings.sql")),
     (11, "schedules", include_str!("../../migrations/0011_schedules.sql")),
+    (12, "service", include_str!("../../migrations/0012_service.sql")),
 ];
 
 const MIGRATIONS_TABLE: &str = "_sync_migrations";
@@ -180,7 +181,7 @@ pub(super) async fn version(
 }
 
 /// The version that the migrations bring a database to.
-fn known_version() -> i64 {
+pub(super) fn known_version() -> i64 {
     MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0)
 }
 

@@ -33,6 +33,37 @@ impl Store {
         write(&mut writer.connection, pause, now, self.clock.boot_id()).await.doing("store a pause")
     }
 
+    /// Clears the pauses that hold for a group, its own and that of the token endpoint; gives those that were not over yet,
+    /// each with its group, its end and what the API had said.
+    ///
+    /// # Errors
+    /// Where they cannot be cleared.
+    pub async fn clear_pauses(
+        &self,
+        group: &str,
+    ) -> Result<Vec<(String, DateTime<Utc>, String)>, StoreError> {
+        let doing = "clear a stored pause";
+        let mut writer = self.writer().await?;
+        let now = self.clock.now();
+        let rows = sqlx::query(
+            "DELETE FROM _sync_pauses WHERE limit_group IN (?, ?) RETURNING limit_group, not_before_ns, reason",
+        )
+        .bind(group)
+        .bind(TOKEN_GROUP)
+        .fetch_all(&mut writer.connection)
+        .await
+        .doing(doing)?;
+        let mut cleared = Vec::new();
+        for row in rows {
+            let until = BootTime::from_nanos(row.try_get(1).doing(doing)?);
+            if until > now.boot {
+                let group = row.try_get(0).doing(doing)?;
+                cleared.push((group, wall_of(until, now), row.try_get(2).doing(doing)?));
+            }
+        }
+        Ok(cleared)
+    }
+
     /// The end of the longest pause that holds for a group; it may have passed.
     ///
     /// # Errors
@@ -133,11 +164,11 @@ pub(super) async fn rebase(writer: &mut Writer, now: Now, boot_id: &str) -> Resu
 }
 
 /// A stamp of the ledger; one that somebody has spoilt counts as now.
-fn wall(stamp: &str, now: Now) -> DateTime<Utc> {
+pub(super) fn wall(stamp: &str, now: Now) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(stamp).map_or(now.wall, |stamp| stamp.with_timezone(&Utc))
 }
 
 /// The wall clock's reading at a moment of the boot clock.
-fn wall_of(moment: BootTime, now: Now) -> DateTime<Utc> {
+pub(super) fn wall_of(moment: BootTime, now: Now) -> DateTime<Utc> {
     now.wall + TimeDelta::nanoseconds(moment.as_nanos().saturating_sub(now.boot.as_nanos()))
 }

@@ -25,19 +25,8 @@ impl Store {
     /// # Errors
     /// Where it cannot be read.
     pub async fn learnt_width(&self, endpoint: &str) -> Result<Option<LearntWidth>, StoreError> {
-        let doing = "read how wide a slice may be";
         let mut writer = self.writer().await?;
-        let learnt =
-            sqlx::query("SELECT fingerprint, width_ms FROM _sync_widths WHERE endpoint = ?")
-                .bind(endpoint)
-                .fetch_optional(&mut writer.connection)
-                .await
-                .doing(doing)?;
-        let Some(learnt) = learnt else { return Ok(None) };
-        Ok(Some(LearntWidth {
-            fingerprint: learnt.try_get(0).doing(doing)?,
-            width: TimeDelta::milliseconds(learnt.try_get(1).doing(doing)?),
-        }))
+        of(&mut writer.connection, endpoint).await.doing("read how wide a slice may be")
     }
 
     /// Adds slices at the end of an open sweep; gives all that is left of it.
@@ -105,6 +94,22 @@ impl Store {
         transaction.commit().await.doing(doing)?;
         Ok(left)
     }
+}
+
+/// What earlier sweeps of an endpoint have learnt.
+pub(super) async fn of(
+    connection: &mut SqliteConnection,
+    endpoint: &str,
+) -> Result<Option<LearntWidth>, sqlx::Error> {
+    let learnt = sqlx::query("SELECT fingerprint, width_ms FROM _sync_widths WHERE endpoint = ?")
+        .bind(endpoint)
+        .fetch_optional(connection)
+        .await?;
+    let Some(learnt) = learnt else { return Ok(None) };
+    Ok(Some(LearntWidth {
+        fingerprint: learnt.try_get(0)?,
+        width: TimeDelta::milliseconds(learnt.try_get(1)?),
+    }))
 }
 
 /// Notes how wide the slices of a sweep were in the end, once all of it is read: a width that was only tried proves nothing,

@@ -15,6 +15,7 @@ use super::{
     EndpointSettings, Event, StartOver,
     attempt::{Halt, Requester},
     error::EndpointError,
+    intent::Intent,
     missing::is_taken_up_in_time,
     plan::{self, Occasion},
     shared::Shared,
@@ -164,15 +165,13 @@ impl Sweeper<'_> {
     }
 
     async fn open(&mut self) -> Result<Sweep, Halt> {
-        let fingerprint = plan::fingerprint(self.endpoint, self.occasion);
-        let learnt = self.learnt(&fingerprint).await?;
-        let now = self.shared.clock.now();
-        let wall = now.wall;
-        let scope = self.scope(now).await?;
+        let intent = self.intent().await?;
+        let Intent { fingerprint, learnt, scope, slices } = intent;
+        let wall = self.shared.clock.now().wall;
         let plan = Plan {
             fingerprint: &fingerprint,
             backfill: self.occasion.backfill,
-            slices: &plan::slices(self.endpoint, self.occasion, wall, learnt, scope.known()),
+            slices: &slices,
             judges: self.endpoint.on_missing.judges(self.endpoint.window.as_ref()),
             covers: scope.covers(),
             forgets: scope.forgets,

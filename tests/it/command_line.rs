@@ -1,10 +1,13 @@
 //! What a person at a shell sees: help, progress, the summary, the demo; and what a pipe gets.
 
+mod completions;
 mod demo;
 mod help;
+mod manual;
 mod pipes;
 mod run_now;
 mod simulate;
+mod version;
 
 /// The widest line that still fits a plain terminal.
 const COLUMNS: usize = 80;

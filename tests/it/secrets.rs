@@ -61,6 +61,14 @@ const COMMANDS: &[&[&str]] = &[
     &["rejects"],
     &["rejects", "--json"],
     &["rejects", "--retry"],
+    &["resume", "users"],
+    &["rebuild", "users", "--yes"],
+    &["runs", "--json"],
+    &["status"],
+    &["status", "--json"],
+    &["status", "--monitor"],
+    &["plan"],
+    &["plan", "--json"],
 ];
 
 /// A folder with a database of a run that met no fault, and an API that gives the fault's answers.
@@ -198,6 +206,9 @@ fn commands_without_a_configuration_tell_no_secret_of_the_environment() {
         &["--version"],
         &["backup", "--help"],
         &["rejects", "--help"],
+        &["plan", "--help"],
+        &["completions", "bash"],
+        &["manual", "--dir", "."],
         &["demo", "--help"],
         &["simulate", "--help"],
         &["simulate", "--port", "none"],

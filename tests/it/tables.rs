@@ -236,7 +236,7 @@ fn another_key_is_an_error_until_the_table_is_dropped() {
     let error = stored.begin().expect_err("the table has another key");
     assert_eq!(
         error.to_string(),
-        "table `records` was made with the key id, the configuration now says id, day: set the key back, rename the endpoint, or drop the table to start it afresh"
+        "table `records` was made with the key id, the configuration now says id, day: set the key back, rename the endpoint, or have the table made anew, with its rows kept under another name: mapiq-sync rebuild records"
     );
     assert!(!error.database_unusable());
     stored.user("DROP TABLE records");

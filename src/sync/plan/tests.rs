@@ -38,6 +38,7 @@ fn endpoint() -> EndpointSettings {
             types: vec![(path("badge"), ColumnType::Text)],
         },
         on_missing: OnMissing::Keep,
+        stale_after: None,
     }
 }
 

@@ -2,49 +2,24 @@
 
 use super::Sweeper;
 use crate::{
-    clock::Now,
     store::{Origin, StoreError, Sweep},
     sync::{
         Event, Everything,
-        plan::{self, Occasion},
-        since::{self, Known},
+        intent::{Intent, Scope},
     },
 };
 
-/// What a sweep that is begun now asks for.
-pub(super) struct Scope {
-    /// What is known already; where it is not enough to ask for changes since, the reason. `None`: the endpoint is never asked
-    /// for changes only, nor is a backfill.
-    known: Option<Result<Known, Everything>>,
-    /// Whether what is known is of no use from now on.
-    pub(super) forgets: bool,
-}
-
-impl Scope {
-    pub(super) fn known(&self) -> Option<&Known> {
-        self.known.as_ref()?.as_ref().ok()
-    }
-
-    /// Whether it is noted what the sweep has covered.
-    pub(super) fn covers(&self) -> bool {
-        self.known.is_some()
-    }
-}
-
 impl Sweeper<'_> {
-    pub(super) async fn scope(&self, now: Now) -> Result<Scope, StoreError> {
-        let Some(since) = &self.endpoint.since else {
-            return Ok(Scope { known: None, forgets: true });
-        };
-        let coverage = self.shared.store.coverage(&self.endpoint.name).await?;
-        let regular = Occasion { backfill: None, ..self.occasion };
-        let fingerprint = plan::fingerprint(self.endpoint, regular);
-        let known = since::known(since, &fingerprint, coverage.as_ref(), now);
-        Ok(match self.occasion.backfill {
-            None => Scope { forgets: known.is_err(), known: Some(known) },
-            // It writes rows by the settings of now.
-            Some(_) => Scope { known: None, forgets: matches!(known, Err(Everything::Changed(_))) },
-        })
+    /// Decides what a sweep that is begun now asks for.
+    pub(super) async fn intent(&self) -> Result<Intent, StoreError> {
+        let (store, name) = (&self.shared.store, &self.endpoint.name);
+        let now = self.shared.clock.now();
+        let coverage =
+            if self.endpoint.since.is_some() { store.coverage(name).await? } else { None };
+        let learnt =
+            if self.endpoint.window.is_some() { store.learnt_width(name).await? } else { None };
+        let (coverage, learnt) = (coverage.as_ref(), learnt.as_ref());
+        Ok(Intent::new(self.endpoint, self.occasion, now, coverage, learnt))
     }
 
     /// Tells what a sweep asks for, where that might be less than everything.

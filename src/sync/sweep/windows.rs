@@ -10,6 +10,7 @@ use crate::{
         Event, Width,
         attempt::Halt,
         error::EndpointError,
+        intent,
         plan::{self, Span},
     },
 };
@@ -17,13 +18,7 @@ use crate::{
 impl Sweeper<'_> {
     /// The parameters that ask for a slice; `None` where its bounds cannot be read.
     pub(super) fn range(&self, bounds: &Bounds) -> Option<Vec<(String, String)>> {
-        let mut params = match &self.endpoint.window {
-            None => Vec::new(),
-            Some(window) => plan::params(window, self.occasion.zone, Span::of(bounds)?),
-        };
-        let since = self.endpoint.since.as_ref().zip(bounds.since);
-        params.extend(since.map(|(settings, since)| settings.param(since)));
-        Some(params)
+        intent::params(self.endpoint, self.occasion, bounds)
     }
 
     /// A slice's number, from 1, and how many there are.
@@ -38,15 +33,6 @@ impl Sweeper<'_> {
         window.is_some_and(|window| problem.is_about_range([&window.from_param, &window.to_param]))
     }
 
-    /// How wide a slice the API takes, as far as an earlier sweep has learnt.
-    pub(super) async fn learnt(&self, fingerprint: &str) -> Result<Option<Width>, Halt> {
-        if self.endpoint.window.is_none() {
-            return Ok(None);
-        }
-        let learnt = self.shared.store.learnt_width(&self.endpoint.name).await?;
-        Ok(learnt.and_then(|learnt| plan::still_learnt(fingerprint, &learnt)))
-    }
-
     /// Adds to the plan of an earlier run what the window of now reaches beyond it.
     pub(super) async fn extend(
         &self,
@@ -54,11 +40,7 @@ impl Sweeper<'_> {
         wall: DateTime<Utc>,
         learnt: Option<Width>,
     ) -> Result<(), Halt> {
-        let (Some(window), Some(end)) = (&self.endpoint.window, &sweep.end) else {
-            return Ok(());
-        };
-        let width = plan::width(window, sweep.width.map(Width).or(learnt));
-        let more = plan::beyond(window, self.occasion, wall, end, width);
+        let more = intent::beyond(self.endpoint, self.occasion, wall, sweep, learnt);
         if !more.is_empty() {
             sweep.slices = self.shared.store.extend_sweep(sweep.id, &more).await?;
         }

@@ -17,13 +17,26 @@ fn help_says_what_there_is_and_what_the_exit_status_means() {
     Usage: mapiq-sync [OPTIONS] [COMMAND]
 
     Commands:
-      backup    Copy the database to a file, whole and checked, while others use it
-      demo      Show a whole sync against a built-in simulator, without an account
-                or a network
-      rejects   List the records that could not be stored, or try them again
-      simulate  Serve the simulator of the API alone, to try a configuration against
-                it
-      help      Print this message or the help of the given subcommand(s)
+      backup       Copy the database to a file, whole and checked, while others use
+                   it
+      completions  Print the script by which a shell completes the arguments
+      demo         Show a whole sync against a built-in simulator, without an
+                   account or a network
+      manual       Write the manual pages, as a package brings them
+      plan         Tell what a run would ask for now, how long it takes, and whether
+                   it fits
+      rebuild      Put an endpoint's table aside, so that the next run makes it
+                   anew, such as after a changed key
+      rejects      List the records that could not be stored, or try them again
+      resume       Clear the pause that the API has asked for, and have an endpoint
+                   asked again
+      runs         List past runs: what they did, what they cost, and why they did
+                   not end well
+      simulate     Serve the simulator of the API alone, to try a configuration
+                   against it
+      status       Tell how every job and endpoint is doing: last and next runs, age
+                   of the data, budget, what needs a person
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
           --config <FILE>
@@ -82,15 +95,10 @@ fn help_says_what_there_is_and_what_the_exit_status_means() {
 #[test]
 fn help_fits_a_plain_terminal() {
     let sandbox = Sandbox::new();
-    let commands = [&["backup", "--help"], &["demo", "--help"], &["simulate", "--help"]];
+    let commands = ["backup", "completions", "demo", "manual", "plan", "rejects", "simulate"];
+    let commands = commands.map(|command| [command, "--help"]);
     for arguments in [&["--help"][..], &["-h"]].into_iter().chain(commands.iter().map(|c| &c[..])) {
         let help = sandbox.run(arguments).expect_status(0);
         assert_eq!(too_wide(&help.stdout), [""; 0], "{arguments:?}");
     }
-}
-
-#[test]
-fn the_version_is_that_of_the_package() {
-    let version = Sandbox::new().run(&["--version"]).expect_status(0);
-    assert_eq!(version.stdout, concat!("mapiq-sync ", env!("CARGO_PKG_VERSION"), "\n"));
 }

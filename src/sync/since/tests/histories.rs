@@ -109,6 +109,7 @@ impl World {
             group: "bookings".into(),
             transforms: Transforms::default(),
             on_missing: OnMissing::Keep,
+            stale_after: None,
         };
         Self {
             endpoint,
