@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::{
     freshness::{fresh_until, schedules_of},
     plan::{Forecast, GroupForecast, JobForecast, plan},
-    serve::{Paused, watcher},
+    serve::{Load, Service, Told, watcher},
     status::{EndpointStatus, Freshness, JobStatus, Status, asked, judge, status},
     upkeep::{Rebuild, Upkeep},
 };

@@ -1,6 +1,8 @@
 //! Runs as a service: schedules, signals, notifications to systemd.
 
+mod doings;
 mod notices;
+mod pulse;
 mod resumptions;
 mod running;
 mod schedule;
@@ -10,11 +12,13 @@ use chrono_tz::Tz;
 use croner::Cron;
 
 pub use self::{
-    notices::Notices,
+    doings::{Doings, Place, Reason},
+    notices::{Notices, watched},
+    pulse::{Pulse, SILENCE, Stuck},
     resumptions::Resumptions,
     running::Running,
     schedule::{CatchUp, Jitter, ScheduleError, Scheduler, Tick, moments_after, next_after, start},
-    signals::{SignalError, Signals},
+    signals::{Request, Requests, SignalError, Signals},
 };
 
 /// When a job runs.

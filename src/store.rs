@@ -2,6 +2,7 @@
 //!
 //! One connection a process, behind a fair lock: SQLite has one writer at a time anyway, and readers are other programs.
 
+mod alive;
 mod backup;
 mod check;
 mod columns;
@@ -50,6 +51,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use self::writer::Writer;
 pub use self::{
+    alive::steps,
     backup::{Backup, BackupError, backup},
     check::Checked,
     coverage::Coverage,
@@ -85,7 +87,7 @@ use crate::{
 };
 
 /// Where the database is and who may read it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The SQLite file.
     pub path: PathBuf,
@@ -264,6 +266,11 @@ impl Store {
     async fn writer(&self) -> Result<MutexGuard<'_, Writer>, StoreError> {
         let writer = self.writer.lock().await;
         self.damage().map_or(Ok(writer), Err)
+    }
+
+    /// What it was opened with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// What is wrong with the file, where something is; nothing more is written to it then.

@@ -16,7 +16,7 @@ use sqlx::{
 };
 
 use super::{
-    Settings, StoreError, ddl,
+    Settings, StoreError, alive, ddl,
     error::{Cause, Doing},
     header::{self, APPLICATION_ID},
     lock,
@@ -147,6 +147,7 @@ async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
         .disable_statement_logging()
         .connect()
         .await?;
+    alive::count_steps(&mut connection).await?;
     // SQLite reads the file's header only now.
     sqlx::query("SELECT count(*) FROM sqlite_schema").execute(&mut connection).await?;
     Ok(connection)

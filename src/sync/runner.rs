@@ -1,6 +1,6 @@
 //! Runs jobs: their endpoints side by side, each on its own.
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::{FutureExt, future::join_all};
 use tokio::{join, select, sync::watch};
@@ -45,6 +45,13 @@ impl Runner {
         Self { shared, settings }
     }
 
+    /// Puts a runner together for another configuration of the same program. Runs of both on one endpoint, or in one group of
+    /// a limit, keep in order as if they were of one runner.
+    #[must_use]
+    pub fn with(&self, settings: Settings, client: Client) -> Self {
+        Self { shared: self.shared.with(&settings, client), settings }
+    }
+
     /// Gets the first access token, so that wrong credentials are told at once; a pause of the token endpoint is heeded.
     ///
     /// # Errors
@@ -65,6 +72,17 @@ impl Runner {
             }
             Err(error) => Err(EndpointError::Token(error)),
         }
+    }
+
+    /// The longest that one request may take.
+    pub fn longest_request(&self) -> Duration {
+        self.shared.longest_request
+    }
+
+    /// The group that an endpoint shares its limit with.
+    pub fn group(&self, endpoint: &str) -> Option<&str> {
+        let mut endpoints = self.settings.endpoints.iter();
+        endpoints.find(|known| known.name == endpoint).map(|known| known.group.as_str())
     }
 
     /// The jobs that it knows.
@@ -200,15 +218,16 @@ impl Runner {
         job: &str,
         run: RunId,
         stop: &CancellationToken,
-    ) -> Result<(FileLock, Turn<'_>), Halt> {
+    ) -> Result<(FileLock, Turn), Halt> {
         let Shared { store, clock, .. } = &self.shared;
         let name = &endpoint.name;
         store.begin_endpoint_run(run, name).await?;
         let queued = |ahead: &str| self.shared.tell(&Event::Queued { endpoint: name, ahead });
+        let queue = self.shared.queue(name);
         let turn = tokio::select! {
             biased;
             () = stop.cancelled() => return Err(Halt::Paused(Pause::Stopped)),
-            turn = self.shared.queue(name).turn(job, queued) => turn,
+            turn = queue.turn(job, queued) => turn,
         };
         Ok((hold::take_in_hand(store, clock, run, name, stop).await?, turn))
     }

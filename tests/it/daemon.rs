@@ -5,10 +5,13 @@ mod ends;
 mod gone;
 mod logs;
 mod notices;
+mod reloads;
+mod requests;
 mod resumes;
 mod runs;
 mod schedules;
 mod survives;
+mod watched;
 
 use std::{
     os::unix::net::UnixDatagram,
@@ -78,6 +81,17 @@ impl ServiceManager {
     #[track_caller]
     fn wait_for(&self, notice: &str) {
         while self.next() != notice {}
+    }
+
+    /// Waits for a notice that begins so; what comes before it is passed over.
+    #[track_caller]
+    fn wait_for_one_with(&self, beginning: &str) -> String {
+        loop {
+            let notice = self.next();
+            if notice.starts_with(beginning) {
+                return notice;
+            }
+        }
     }
 }
 

@@ -133,7 +133,7 @@ fn jobs_run_side_by_side() {
     wait_until("both pages are asked for", || {
         ["/v2/users", "/v2/rooms"].iter().all(|path| !api.asked_for(path).is_empty())
     });
-    manager.wait_for("STATUS=running one, other");
+    manager.wait_for("STATUS=2 jobs; rooms: begins; users: begins");
     gate.open();
     wait_for_runs(&sandbox, 2, "ok");
     daemon.signal(Signal::TERM);
