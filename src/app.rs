@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     plan::{Forecast, GroupForecast, JobForecast, plan},
-    serve::{Paused, watcher},
+    serve::{Load, Service, Told, watcher},
     status::{EndpointStatus, Freshness, JobStatus, Status, status},
     upkeep::{Rebuild, clear_pauses, rebuild},
 };
@@ -81,12 +81,6 @@ impl App {
         let watcher = watch.over(watcher);
         let runner = Runner::new(config.sync, client, store.clone(), clock.clone(), watcher);
         Ok(Self { runner: Arc::new(runner), store, clock, schedules: config.schedules, watch })
-    }
-
-    /// Tells those who watch over the daemon of a configuration that has come into force, with its client; the address that
-    /// is listened at stays as it was.
-    pub fn watch_configuration(&self, config: &Config, client: Client) {
-        self.watch.replace(&config.monitor, Watched::of(config), client);
     }
 
     /// Runs some jobs once, side by side.

@@ -215,7 +215,7 @@ async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
             if arguments.run_now {
                 run_now::run(config, &arguments.jobs, dates, &stop).await
             } else {
-                serve::run(config, &stop).await
+                serve::run(config, arguments.config, &stop).await
             }
         }
     }

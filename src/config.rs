@@ -137,7 +137,7 @@ fn read(text: &str, file: &Path, environment: &Environment, diagnostics: &Diagno
     let monitor = monitor::read(&mut root);
     let rate_limit = endpoint::read_default_limit(&mut root);
     let endpoints = endpoint::read_all(&mut root, rate_limit.limit);
-    let jobs = job::read_all(&mut root, &endpoints);
+    let jobs = job::read_all(&mut root, &endpoints, environment.machine());
     root.finish();
 
     Config {

@@ -1,7 +1,9 @@
 //! Runs as a service: schedules, signals, notifications to systemd.
 
+mod doings;
 mod monitor;
 mod notices;
+mod pulse;
 mod resumptions;
 mod running;
 mod schedule;
@@ -11,12 +13,14 @@ use chrono_tz::Tz;
 use croner::Cron;
 
 pub use self::{
+    doings::{Doings, Place, Reason},
     monitor::{Answers, ListenError, Monitor, MonitorSettings, Question, Reply},
-    notices::Notices,
+    notices::{Notices, watched},
+    pulse::{Pulse, SILENCE, Stuck},
     resumptions::Resumptions,
     running::Running,
-    schedule::{ScheduleError, Scheduler, Tick, next_after, start},
-    signals::{SignalError, Signals},
+    schedule::{CatchUp, Jitter, ScheduleError, Scheduler, Tick, moments_after, next_after, start},
+    signals::{Request, Requests, SignalError, Signals},
 };
 
 /// When a job runs.
@@ -30,4 +34,18 @@ pub struct ScheduleSettings {
     pub schedule: Cron,
     /// The time zone that the schedule is meant in.
     pub timezone: Tz,
+    /// By how much each moment is put off.
+    pub jitter: Jitter,
+    /// What becomes of a run that was missed.
+    pub catch_up: CatchUp,
+    /// Whether the job runs whenever the daemon starts, too.
+    pub run_at_start: bool,
+}
+
+impl ScheduleSettings {
+    /// Whether the job is due at the same moments as one with these other settings.
+    fn is_due_as(&self, other: &Self) -> bool {
+        let moments = |settings: &Self| (settings.timezone, settings.jitter);
+        self.text == other.text && moments(self) == moments(other)
+    }
 }

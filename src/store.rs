@@ -2,6 +2,7 @@
 //!
 //! One connection a process, behind a fair lock: SQLite has one writer at a time anyway, and readers are other programs.
 
+mod alive;
 mod backup;
 mod check;
 mod columns;
@@ -36,6 +37,7 @@ mod runs;
 mod schema;
 mod scrub;
 mod seen;
+mod served;
 mod set_aside;
 mod size;
 mod statements;
@@ -53,6 +55,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use self::writer::Writer;
 pub use self::{
+    alive::steps,
     backup::{Backup, BackupError, backup},
     check::Checked,
     coverage::Coverage,
@@ -61,7 +64,7 @@ pub use self::{
     error::{Cause, StoreError},
     group::GroupOutlook,
     holders::Holder,
-    journal::{Effort, EndpointEnd, PausedEndpoint, RunId, RunResult, Trigger},
+    journal::{Effort, EndpointEnd, PausedEndpoint, RunEnd, RunId, RunResult, Trigger},
     ledger::{Asker, Reservation, Reserved, Settlement, TOKEN_GROUP},
     live::{DateColumn, DatedFrom},
     lock::FileLock,
@@ -79,6 +82,7 @@ pub use self::{
     runs::{PastRun, RunFilter, runs},
     scrub::{Scrubbed, erase::Erasure},
     seen::Reading,
+    served::Served,
     set_aside::SetAside,
     size::{Sizes, sizes},
     sweeps::{Bounds, Dates, Origin, Plan, Slice, Sweep, SweepId},
@@ -90,7 +94,7 @@ use crate::{
 };
 
 /// Where the database is and who may read it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The SQLite file.
     pub path: PathBuf,
@@ -269,6 +273,11 @@ impl Store {
     async fn writer(&self) -> Result<MutexGuard<'_, Writer>, StoreError> {
         let writer = self.writer.lock().await;
         self.damage().map_or(Ok(writer), Err)
+    }
+
+    /// What it was opened with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// What is wrong with the file, where something is; nothing more is written to it then.

@@ -6,6 +6,7 @@ mod hold;
 mod intent;
 mod missing;
 mod outlook;
+mod overtime;
 mod paused;
 mod plan;
 mod rejects;
@@ -84,6 +85,8 @@ pub struct JobSettings {
     pub endpoints: Vec<String>,
     /// The time zone that its windows are counted in.
     pub timezone: Tz,
+    /// How long a run may take; `None`: as long as it does.
+    pub timeout: Option<Duration>,
 }
 
 /// What holds for every endpoint.

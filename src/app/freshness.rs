@@ -48,6 +48,7 @@ mod tests {
     use croner::parser::{CronParser, Seconds};
 
     use super::*;
+    use crate::daemon::{CatchUp, Jitter};
 
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().expect("a moment")
@@ -61,6 +62,9 @@ mod tests {
             text: text.to_owned(),
             schedule,
             timezone: chrono_tz::Europe::Amsterdam,
+            jitter: Jitter::default(),
+            catch_up: CatchUp::default(),
+            run_at_start: false,
         }
     }
 

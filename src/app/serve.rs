@@ -1,54 +1,41 @@
-//! The daemon's loop: ticks and ends of pauses to runs.
+//! The daemon: its start, and its loop.
 
-use std::{future::pending, panic::AssertUnwindSafe, pin::pin, sync::Arc};
+mod heart;
+mod reload;
+mod runs;
+mod told;
 
-use futures_util::FutureExt;
-use tokio::sync::mpsc;
+use std::{collections::BTreeMap, future::pending, pin::pin, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{mpsc, watch as watching};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::{
+    heart::Heart,
+    runs::{Ended, InTheWay},
+    told::Status,
+};
+pub use self::{
+    reload::Load,
+    told::{Told, watcher},
+};
 use super::{
     App, AppError, checks, logging,
     watch::{Attended, Watch},
 };
 use crate::{
     clock::{BootTime, Clock},
-    daemon::{self, Notices, Resumptions, Running, Tick},
-    store::{Store, StoreError, Trigger},
-    sync::{Ending, Event, FailureClass, JobSettings, Runner, Watcher, chain},
+    daemon::{
+        self, Doings, Notices, Request, Requests, Resumptions, Running, ScheduleSettings,
+        Scheduler, Tick, watched,
+    },
+    store::{Served, Store, StoreError},
+    sync::{FailureClass, Runner, chain},
 };
 
 /// Ticks that may wait for the loop; it never waits for anything longer than a start of a run.
 const TICKS: usize = 64;
-
-/// A limit has paused an endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Paused {
-    endpoint: String,
-    until: BootTime,
-}
-
-/// A run has ended.
-enum Ended {
-    /// That of a job.
-    Job(String),
-    /// That which took an endpoint up again; or there was none, because it has to wait until then.
-    Resumption { endpoint: String, put_off: Option<BootTime> },
-}
-
-/// Watches the daemon's runs: logs them, and tells of every endpoint that a limit has paused.
-pub fn watcher() -> (Watcher, mpsc::UnboundedReceiver<Paused>) {
-    let (sender, paused) = mpsc::unbounded_channel();
-    let watcher = Arc::new(move |event: &Event<'_>| {
-        logging::event(event);
-        if let Event::Finished(report) = event
-            && let Ending::Paused(pause) = &report.ending
-            && let Some(until) = pause.not_before()
-        {
-            tell(&sender, Paused { endpoint: report.endpoint.clone(), until: until.boot });
-        }
-    });
-    (watcher, paused)
-}
 
 /// The loop may have ended already; then nobody waits for this.
 fn tell<T>(sender: &mpsc::UnboundedSender<T>, what: T) {
@@ -57,22 +44,31 @@ fn tell<T>(sender: &mpsc::UnboundedSender<T>, what: T) {
     }
 }
 
+/// What a daemon needs beside the parts of the app.
+pub struct Service {
+    /// What its runs tell, from the [`watcher`] that the app was built with.
+    pub told: mpsc::UnboundedReceiver<Told>,
+    /// What signals ask for.
+    pub requests: Requests,
+    /// Loads the configuration anew.
+    pub load: Load,
+}
+
 impl App {
-    /// Runs the jobs on their schedules until `stop`; what runs then finishes its page. An endpoint that is `paused` is
+    /// Runs the jobs on their schedules until `stop`; what runs then finishes its page. An endpoint that a limit has paused is
     /// taken up again once the limit lets it go on.
     ///
     /// # Errors
     /// Where the schedules cannot be started, or the credentials are refused at the start; and as soon as the database is
     /// found to be damaged: no run mends that, and a service that fails is noticed.
-    pub async fn serve(
-        &self,
-        paused: mpsc::UnboundedReceiver<Paused>,
-        stop: &CancellationToken,
-    ) -> Result<(), AppError> {
+    pub async fn serve(&self, service: Service, stop: &CancellationToken) -> Result<(), AppError> {
         let mut attended = self.watch.attend().await?;
-        let (ticks, received) = mpsc::channel(TICKS);
-        let scheduler =
-            daemon::start(&self.schedules, &self.clock, ticks).await.map_err(AppError::Schedule)?;
+        let (sender, ticks) = mpsc::channel(TICKS);
+        let served = self.served().await;
+        let served = |job: &str| served.get(job).copied();
+        let scheduler = daemon::start(&self.schedules, served, &self.clock, sender)
+            .await
+            .map_err(AppError::Schedule)?;
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             jobs = self.schedules.len(),
@@ -81,26 +77,32 @@ impl App {
         let notices = Notices::open();
         notices.ready();
         self.tell_of_daemon(self.store.note_daemon().await);
-        let served = match self.first_token(stop).await {
-            Ok(()) => {
-                attended.serving();
-                let daemon = Daemon {
-                    watch: Arc::clone(&self.watch),
-                    runner: Arc::clone(&self.runner),
-                    store: self.store.clone(),
-                    clock: self.clock.clone(),
-                    stop: stop.child_token(),
-                    tracker: TaskTracker::new(),
-                    running: Running::default(),
-                    resumptions: self.left_paused().await,
-                };
-                daemon.run(received, paused, &notices, &mut attended).await
-            }
-            Err(error) => {
-                notices.stopping();
-                Err(error)
-            }
+        let (finished, ended) = mpsc::unbounded_channel();
+        let daemon = Daemon {
+            watch: Arc::clone(&self.watch),
+            runner: Arc::clone(&self.runner),
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            stop: stop.child_token(),
+            tracker: TaskTracker::new(),
+            running: Running::default(),
+            in_the_way: BTreeMap::new(),
+            resumptions: Resumptions::default(),
+            doings: Doings::new(self.schedules.len()),
+            status: Status::default(),
+            scheduler: &scheduler,
+            notices: &notices,
+            load: service.load,
+            finished,
         };
+        let inbox = Inbox {
+            ticks,
+            told: service.told,
+            requests: service.requests,
+            ended,
+            next: scheduler.next(),
+        };
+        let served = daemon.run(inbox, &mut attended).await;
         scheduler.stop().await;
         attended.end().await;
         self.tell_of_daemon(self.store.forget_daemon().await);
@@ -114,206 +116,151 @@ impl App {
         }
     }
 
-    /// Wrong credentials do not mend themselves, so the daemon ends with them at its start; an outage does not end it.
-    async fn first_token(&self, stop: &CancellationToken) -> Result<(), AppError> {
-        let token = tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            token = self.runner.first_token() => token,
-        };
-        match token {
-            Ok(()) => Ok(()),
-            Err(error) if error.class() == FailureClass::Credentials => {
-                Err(AppError::Credentials(error))
-            }
-            Err(error) => {
-                tracing::warn!(
-                    error = chain(&error),
-                    "no access token yet: the first run tries again"
-                );
-                Ok(())
-            }
-        }
-    }
-
-    /// What earlier processes have left to the end of a pause.
-    async fn left_paused(&self) -> Resumptions {
-        let mut resumptions = Resumptions::default();
-        match self.runner.paused().await {
-            Ok(paused) => {
-                for paused in paused {
-                    resumptions.pause(&paused.endpoint, paused.not_before);
+    /// What was run before of each job's schedule.
+    async fn served(&self) -> BTreeMap<String, Served> {
+        let mut served = BTreeMap::new();
+        for ScheduleSettings { job, .. } in &self.schedules {
+            match self.store.served(job).await {
+                Ok(found) => served.extend(found.map(|found| (job.clone(), found))),
+                Err(error) => {
+                    tracing::error!(
+                        job.name = job,
+                        error = chain(&error),
+                        "what was missed is not made up for"
+                    );
                 }
             }
-            Err(error) => {
-                tracing::error!(
-                    error = chain(&error),
-                    "paused endpoints are left to their jobs' next runs"
-                );
-            }
         }
-        resumptions
+        served
     }
 }
 
 /// What the loop knows and uses.
-struct Daemon {
+struct Daemon<'d> {
+    watch: Arc<Watch>,
+    /// That of the configuration that holds; runs of an earlier one have its own.
     runner: Arc<Runner>,
     store: Store,
     clock: Clock,
     stop: CancellationToken,
     tracker: TaskTracker,
     running: Running,
+    /// How many ticks were skipped because of each run.
+    in_the_way: BTreeMap<InTheWay, watching::Sender<u64>>,
     resumptions: Resumptions,
-    watch: Arc<Watch>,
+    doings: Doings,
+    status: Status,
+    scheduler: &'d Scheduler,
+    notices: &'d Notices,
+    load: Load,
+    /// Told by every run at its end.
+    finished: mpsc::UnboundedSender<Ended>,
 }
 
-impl Daemon {
-    async fn run(
-        mut self,
-        mut ticks: mpsc::Receiver<Tick>,
-        mut paused: mpsc::UnboundedReceiver<Paused>,
-        notices: &Notices,
-        attended: &mut Attended,
-    ) -> Result<(), AppError> {
-        let (finished, mut ended) = mpsc::unbounded_channel();
-        let mut told = String::new();
+/// What the loop hears of.
+struct Inbox {
+    ticks: mpsc::Receiver<Tick>,
+    told: mpsc::UnboundedReceiver<Told>,
+    requests: Requests,
+    ended: mpsc::UnboundedReceiver<Ended>,
+    /// What the schedules have next.
+    next: watching::Receiver<Option<(String, DateTime<Utc>)>>,
+}
+
+impl Daemon<'_> {
+    async fn run(mut self, mut inbox: Inbox, attended: &mut Attended) -> Result<(), AppError> {
         let (store, clock) = (self.store.clone(), self.clock.clone());
-        let mut checks = pin!(checks::daily(store, clock, self.stop.clone()));
+        let mut checks = pin!(checks::daily(store.clone(), clock.clone(), self.stop.clone()));
         let mut checks_go_on = true;
-        let damage = loop {
+        let runner = Arc::clone(&self.runner);
+        let mut beginning = pin!(begin(&runner));
+        // No job runs before it is known whether the credentials are of any use.
+        let mut has_begun = false;
+        let mut heart = Heart::new(watched(), &runner, clock.now().boot);
+        let ends = loop {
             if let Some(damage) = self.store.damage() {
                 self.stop.cancel();
-                break Some(damage);
+                break Err(AppError::Store(damage));
             }
-            let doing = self.running.to_string();
-            if told != doing {
-                notices.status(&doing);
-                told = doing;
-            }
+            let now = clock.now().boot;
+            // No arm waits for anything: what the others wait for, such as the database, may be in their hands.
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => break None,
+                () = self.stop.cancelled() => break Ok(()),
                 () = attended.asked_whether_it_lives() => {}
-                Some(Paused { endpoint, until }) = paused.recv() => {
-                    self.resumptions.pause(&endpoint, until);
+                Some(told) = inbox.told.recv() => {
+                    told.note(&mut self.doings, &mut self.resumptions, clock.now().boot);
+                    self.status.change();
                 }
-                Some(ended) = ended.recv() => match ended {
-                    Ended::Job(job) => self.running.finished(&job),
-                    Ended::Resumption { endpoint, put_off } => {
-                        self.running.resumed(&endpoint);
-                        if let Some(until) = put_off {
-                            self.resumptions.pause(&endpoint, until);
-                        }
-                    }
+                Some(ended) = inbox.ended.recv() => self.ended(ended),
+                request = inbox.requests.next() => match request {
+                    Request::Reload => self.reload(),
+                    Request::Run => self.run_all(),
                 },
-                Some(tick) = ticks.recv() => self.tick(&tick.job, &finished),
+                begun = &mut beginning, if !has_begun => match begun {
+                    Ok(left_paused) => {
+                        self.resumptions = left_paused;
+                        has_begun = true;
+                        attended.serving();
+                    }
+                    Err(error) => break Err(error),
+                },
+                Some(tick) = inbox.ticks.recv(), if has_begun => self.tick(&tick),
+                Ok(()) = inbox.next.changed() => {
+                    self.doings.next.clone_from(&inbox.next.borrow_and_update());
+                    self.status.change();
+                }
                 () = &mut checks, if checks_go_on => checks_go_on = false,
-                () = sleep_until(&self.clock, self.resumptions.next()) => {
-                    let now = self.clock.now().boot;
-                    for endpoint in self.resumptions.take_due(now, &mut self.running) {
-                        self.resume(endpoint, finished.clone());
+                beat = heart.next() => heart.beat(beat, &store, &self.doings, self.notices, clock.now().boot),
+                () = sleep_until(&clock, self.status.due(&self.doings, now)) => {
+                    self.status.tell(&self.doings, self.notices, clock.now().boot);
+                }
+                () = sleep_until(&clock, self.resumptions.next()) => {
+                    for endpoint in self.resumptions.take_due(clock.now().boot, &mut self.running) {
+                        self.resume(endpoint);
                     }
                 }
             }
         };
-        notices.stopping();
+        self.notices.stopping();
         attended.stopping();
+        self.notices.status("stopping: the pages in hand are finished");
         tracing::info!(runs = self.tracker.len(), "stopping: the pages in hand are finished");
         self.tracker.close();
         self.tracker.wait().await;
-        damage.map_or(Ok(()), |damage| Err(AppError::Store(damage)))
-    }
-
-    /// Starts a job that is due, unless it runs still; an endpoint of it that is just taken up again is left out.
-    fn tick(&mut self, job: &str, finished: &mpsc::UnboundedSender<Ended>) {
-        let Some(job) = self.runner.jobs().iter().find(|known| known.name == job) else { return };
-        let (busy, free): (Vec<String>, Vec<String>) =
-            job.endpoints.iter().cloned().partition(|endpoint| self.running.resumes(endpoint));
-        if free.is_empty() || !self.running.start(&job.name) {
-            tracing::warn!(job.name = job.name, "the job is still running: this tick is skipped");
-            self.watch.tick_skipped(&job.name);
-            return;
-        }
-        for endpoint in busy {
-            tracing::warn!(
-                job.name = job.name,
-                endpoint.name = endpoint,
-                "still going on after a pause: left out of this run"
-            );
-        }
-        for endpoint in &free {
-            self.resumptions.begun(endpoint);
-        }
-        let job = JobSettings { endpoints: free, ..job.clone() };
-        let (runner, stop) = (Arc::clone(&self.runner), self.stop.clone());
-        let (finished, watch) = (finished.clone(), Arc::clone(&self.watch));
-        self.tracker.spawn(async move {
-            run(&runner, &watch, &job, Trigger::Schedule, &stop).await;
-            tell(&finished, Ended::Job(job.name));
-        });
-    }
-
-    /// Takes an endpoint up again.
-    fn resume(&self, endpoint: String, finished: mpsc::UnboundedSender<Ended>) {
-        let (runner, stop) = (Arc::clone(&self.runner), self.stop.clone());
-        let watch = Arc::clone(&self.watch);
-        self.tracker.spawn(async move {
-            let put_off = resume(&runner, &watch, &endpoint, &stop).await;
-            tell(&finished, Ended::Resumption { endpoint, put_off });
-        });
+        ends
     }
 }
 
-/// Runs an endpoint that was paused, if it is so still: another process may have been faster. Where another pause holds
-/// by now, returns its end instead; where another process is at work on it, when to look again.
-async fn resume(
-    runner: &Runner,
-    watch: &Watch,
-    endpoint: &str,
-    stop: &CancellationToken,
-) -> Option<BootTime> {
-    let paused = match runner.paused_endpoint(endpoint).await {
-        Ok(paused) => paused,
+/// Takes the first access token, and reads what earlier processes have left to the end of a pause.
+///
+/// # Errors
+/// Wrong credentials do not mend themselves, so the daemon ends with them at its start; an outage does not end it.
+async fn begin(runner: &Runner) -> Result<Resumptions, AppError> {
+    match runner.first_token().await {
+        Ok(()) => {}
+        Err(error) if error.class() == FailureClass::Credentials => {
+            return Err(AppError::Credentials(error));
+        }
+        Err(error) => {
+            tracing::warn!(error = chain(&error), "no access token yet: the first run tries again");
+        }
+    }
+    let mut resumptions = Resumptions::default();
+    match runner.paused().await {
+        Ok(paused) => {
+            for paused in paused {
+                resumptions.pause(&paused.endpoint, paused.not_before);
+            }
+        }
         Err(error) => {
             tracing::error!(
-                endpoint.name = endpoint,
                 error = chain(&error),
-                "the endpoint is left to its job's next run"
+                "paused endpoints are left to their jobs' next runs"
             );
-            return None;
-        }
-    };
-    let paused = paused?;
-    if !paused.worth_a_run {
-        return Some(paused.not_before);
-    }
-    run(runner, watch, &paused.job, Trigger::Resume, stop).await;
-    None
-}
-
-/// Runs a job, or some endpoints of it, and logs how that went.
-async fn run(
-    runner: &Runner,
-    watch: &Watch,
-    job: &JobSettings,
-    trigger: Trigger,
-    stop: &CancellationToken,
-) {
-    // A fault of this program must not keep the job from ever running again.
-    match AssertUnwindSafe(runner.run(job, trigger, stop)).catch_unwind().await {
-        Ok(Ok(report)) => {
-            logging::run(&report, trigger);
-            watch.run_ended(&report);
-        }
-        Ok(Err(error)) => {
-            tracing::error!(job.name = job.name, error = chain(&error), "the run cannot start");
-            watch.run_failed(&job.name);
-        }
-        Err(_) => {
-            tracing::error!(job.name = job.name, "the run has met a fault of this program");
-            watch.run_failed(&job.name);
         }
     }
+    Ok(resumptions)
 }
 
 /// Ends at a moment, or never where there is none.

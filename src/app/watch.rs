@@ -85,11 +85,13 @@ impl Watch {
         })
     }
 
-    /// Watches by another configuration from now on. The address stays: only a restart changes that.
-    pub(super) fn replace(&self, settings: &MonitorSettings, watched: Watched, client: Client) {
-        if *settings != self.settings {
-            tracing::warn!("`monitor.listen` has changed: that needs a restart");
-        }
+    /// Where it listens, which only a restart changes.
+    pub(super) fn settings(&self) -> &MonitorSettings {
+        &self.settings
+    }
+
+    /// Watches by another configuration from now on.
+    pub(super) fn replace(&self, watched: Watched, client: Client) {
         self.metrics.prepare(&watched);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         *current = Current { watched: Arc::new(watched), client };

@@ -68,6 +68,19 @@ impl ConfigError {
     }
 }
 
+impl ConfigError {
+    /// The error in one line, for a log; nothing of the file's own text is in it but the names of keys and values.
+    pub fn summary(&self) -> String {
+        let place = match &self.place {
+            Place::File(file) => file.display().to_string(),
+            Place::Line { file, line, column, .. } => format!("{}:{line}:{column}", file.display()),
+            Place::Environment(variable) => variable.clone(),
+        };
+        let help = self.help.as_ref().map_or_else(String::new, |help| format!(" (help: {help})"));
+        format!("{place}: {}{help}", self.message)
+    }
+}
+
 impl Excerpt {
     fn new(line: &str, indent: &str, width: usize) -> Self {
         let shown = masked(line);

@@ -16,7 +16,10 @@ use super::{
     tree::Node,
     values,
 };
-use crate::{daemon::ScheduleSettings, sync::JobSettings};
+use crate::{
+    daemon::{CatchUp, Jitter, ScheduleSettings},
+    sync::JobSettings,
+};
 
 /// What the tables say: one schedule for each job.
 pub(super) struct Jobs {
@@ -25,7 +28,8 @@ pub(super) struct Jobs {
 }
 
 /// Reads all of them; `endpoints` are those that a job may name.
-pub(super) fn read_all(root: &mut Section<'_>, endpoints: &Endpoints) -> Jobs {
+/// `machine` tells this machine from others.
+pub(super) fn read_all(root: &mut Section<'_>, endpoints: &Endpoints, machine: u64) -> Jobs {
     let mut jobs = Jobs { settings: Vec::new(), schedules: Vec::new() };
     let mut zones = HashMap::new();
     let mut names = HashSet::new();
@@ -41,6 +45,10 @@ pub(super) fn read_all(root: &mut Section<'_>, endpoints: &Endpoints) -> Jobs {
         let schedule = job.required("schedule", r#""0 */15 * * * *""#, schedule);
         let zone_origin = job.origin_of("timezone").or_else(|| job.origin().cloned());
         let timezone = job.optional("timezone", timezone).unwrap_or(Tz::UTC);
+        let jitter = job.optional("jitter", values::duration).unwrap_or_default();
+        let catch_up = job.optional("catch_up", catch_up).unwrap_or_default();
+        let run_at_start = job.optional("run_at_start", values::boolean).unwrap_or_default();
+        let timeout = job.optional("timeout", values::positive_duration);
         let chosen = read_endpoints(&mut job, &endpoints.names);
         if let (Some(name), Some(chosen), Some(origin)) = (&name, &chosen, zone_origin) {
             let windowed = endpoints.settings.iter().filter(|endpoint| endpoint.window.is_some());
@@ -55,8 +63,16 @@ pub(super) fn read_all(root: &mut Section<'_>, endpoints: &Endpoints) -> Jobs {
         }
         job.finish();
         if let (Some(name), Some((text, schedule)), Some(endpoints)) = (name, schedule, chosen) {
-            jobs.settings.push(JobSettings { name: name.clone(), endpoints, timezone });
-            jobs.schedules.push(ScheduleSettings { job: name, text, schedule, timezone });
+            jobs.settings.push(JobSettings { name: name.clone(), endpoints, timezone, timeout });
+            jobs.schedules.push(ScheduleSettings {
+                job: name,
+                text,
+                schedule,
+                timezone,
+                jitter: Jitter { most: jitter, seed: machine },
+                catch_up,
+                run_at_start,
+            });
         }
     }
     jobs
@@ -124,6 +140,10 @@ fn schedule(node: &Node) -> Result<(String, Cron), Problem> {
         return Err(Problem::new("never comes: there is no such date", HELP));
     }
     Ok((text, cron))
+}
+
+fn catch_up(node: &Node) -> Result<CatchUp, Problem> {
+    values::word(node, &[("once", CatchUp::Once), ("none", CatchUp::None)])
 }
 
 fn timezone(node: &Node) -> Result<Tz, Problem> {

@@ -21,8 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// What there is to tell.
 enum Notice {
     Ready,
+    Reloading,
     Stopping,
     Status(String),
+    Alive,
 }
 
 /// The way to the service manager; when it is dropped, what was told is sent.
@@ -60,6 +62,11 @@ impl Notices {
         self.tell(Notice::Ready);
     }
 
+    /// The service reads its configuration anew; once it has, it is ready again.
+    pub fn reloading(&self) {
+        self.tell(Notice::Reloading);
+    }
+
     /// The service is on its way down.
     pub fn stopping(&self) {
         self.tell(Notice::Stopping);
@@ -68,6 +75,11 @@ impl Notices {
     /// What the service is doing, in one line, as `systemctl status` shows it.
     pub fn status(&self, text: &str) {
         self.tell(Notice::Status(one_line(text)));
+    }
+
+    /// The work advances: a service manager that watches over that waits for it.
+    pub fn alive(&self) {
+        self.tell(Notice::Alive);
     }
 
     fn tell(&self, notice: Notice) {
@@ -87,6 +99,12 @@ impl Drop for Notices {
     }
 }
 
+/// How long the service manager waits for a sign of life before it ends this process; `None`: it does not wait for any, or
+/// means another process.
+pub fn watched() -> Option<Duration> {
+    sd_notify::watchdog_enabled().filter(|timeout| !timeout.is_zero())
+}
+
 /// A line break would end the assignment, and what follows would be taken for another.
 fn one_line(text: &str) -> String {
     text.replace(['\n', '\r', '\0'], " ")
@@ -94,12 +112,16 @@ fn one_line(text: &str) -> String {
 
 /// A service manager that cannot be told is no reason to stop: the work is done all the same.
 fn send(notice: &Notice) {
-    let state = match notice {
-        Notice::Ready => NotifyState::Ready,
-        Notice::Stopping => NotifyState::Stopping,
-        Notice::Status(text) => NotifyState::Status(text),
+    let sent = match notice {
+        Notice::Ready => sd_notify::notify(&[NotifyState::Ready]),
+        // Without the moment, a manager that asked for the reload does not know which one is meant.
+        Notice::Reloading => NotifyState::monotonic_usec_now()
+            .and_then(|now| sd_notify::notify(&[NotifyState::Reloading, now])),
+        Notice::Stopping => sd_notify::notify(&[NotifyState::Stopping]),
+        Notice::Status(text) => sd_notify::notify(&[NotifyState::Status(text)]),
+        Notice::Alive => sd_notify::notify(&[NotifyState::Watchdog]),
     };
-    if let Err(error) = sd_notify::notify(&[state]) {
+    if let Err(error) = sent {
         debug!(
             error = &error as &dyn std::error::Error,
             "the service manager could not be notified"

@@ -1,6 +1,6 @@
 //! What runs at the moment: nothing runs twice at once, whatever the schedules say.
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
 
 /// The jobs that run, and the endpoints that are taken up again beside them.
 #[derive(Clone, Debug, Default)]
@@ -38,19 +38,6 @@ impl Running {
     }
 }
 
-impl fmt::Display for Running {
-    /// For people: `idle`, or `running bookings, directory; going on with users`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let listed = |what: &str, names: &BTreeSet<String>| {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")))
-        };
-        let doings = [listed("running", &self.jobs), listed("going on with", &self.resumed)];
-        let doings: Vec<String> = doings.into_iter().flatten().collect();
-        if doings.is_empty() { f.write_str("idle") } else { f.write_str(&doings.join("; ")) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,21 +61,5 @@ mod tests {
         running.resumed("users");
         assert!(!running.resumes("users"));
         assert!(running.resume("users"));
-    }
-
-    #[test]
-    fn it_says_what_runs() {
-        let mut running = Running::default();
-        assert!(running.start("directory"));
-        assert!(running.start("bookings"));
-        assert_eq!(running.to_string(), "running bookings, directory");
-        assert!(running.resume("users"));
-        assert_eq!(running.to_string(), "running bookings, directory; going on with users");
-        running.finished("bookings");
-        running.finished("directory");
-        running.finished("never started");
-        assert_eq!(running.to_string(), "going on with users");
-        running.resumed("users");
-        assert_eq!(running.to_string(), "idle");
     }
 }

@@ -5,7 +5,11 @@
 //! another when that has rung. An alarm only makes the agenda be looked at: what is due, the agenda alone decides, and
 //! it is looked at every ten seconds even if no alarm rings (one set before the wall clock was put back rings too late).
 
+mod agenda;
+mod jitter;
 mod next;
+#[cfg(test)]
+mod ten_years;
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,17 +19,24 @@ use tokio::{
     sync::{
         Notify,
         mpsc::{self, error::TrySendError},
+        watch,
     },
     time::timeout,
 };
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
-use self::next::Agenda;
-pub use self::next::next_after;
+use self::agenda::{Agenda, Look};
+pub use self::{
+    agenda::CatchUp,
+    jitter::{Jitter, moments_after, next_after},
+};
 use super::ScheduleSettings;
-use crate::clock::Clock;
+use crate::{
+    clock::{Clock, Now},
+    store::{Served, Trigger},
+};
 
 /// How long no alarm may ring before the agenda is looked at all the same.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -39,9 +50,11 @@ const ALARM_TIME_OUT: Duration = Duration::from_secs(5);
 pub struct Tick {
     /// The job's name.
     pub job: String,
-    /// The moment that its schedule names; where several passed unseen, in suspend say, one tick stands for all, and this
-    /// is the first.
+    /// The moment that its schedule names, its jitter included; where several passed unseen, in suspend say, one tick stands
+    /// for all, and this is the last.
     pub due: DateTime<Utc>,
+    /// What has made it due.
+    pub trigger: Trigger,
 }
 
 /// The schedules cannot be put in force.
@@ -56,9 +69,13 @@ pub struct Scheduler {
     stop: CancellationToken,
     /// Holds that task, and waits for its end.
     tasks: TaskTracker,
+    /// Brings other schedules to that task.
+    changes: mpsc::UnboundedSender<Vec<ScheduleSettings>>,
+    /// The job that is due next, and when.
+    next: watch::Receiver<Option<(String, DateTime<Utc>)>>,
 }
 
-/// Puts the schedules in force: from now on every job that is due is sent to `ticks`. Where that is full, the tick is
+/// Puts the schedules in force; `served` tells of each job what its earlier runs have served. From now on every job that is due is sent to `ticks`. Where that is full, the tick is
 /// dropped with a warning; where it is closed, nothing more is sent.
 ///
 /// # Errors
@@ -66,20 +83,37 @@ pub struct Scheduler {
 /// When the scheduler crate cannot start.
 pub async fn start(
     schedules: &[ScheduleSettings],
+    served: impl Fn(&str) -> Option<Served>,
     clock: &Clock,
     ticks: mpsc::Sender<Tick>,
 ) -> Result<Scheduler, ScheduleError> {
     let alarms = JobScheduler::new().await.map_err(ScheduleError)?;
     alarms.start().await.map_err(ScheduleError)?;
-    let agenda = Agenda::new(schedules.to_vec(), clock.now().wall);
+    let agenda = Agenda::new(schedules.to_vec(), served, clock.now());
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let (clock, stopped) = (clock.clone(), stop.clone());
-    tasks.spawn(async move { keep(agenda, alarms, &clock, &ticks, &stopped).await });
+    let (changes, others) = mpsc::unbounded_channel();
+    let (tell_next, next) = watch::channel(None);
+    let keeper =
+        Keeper { agenda, alarms, clock: clock.clone(), ticks, rung: Arc::default(), tell_next };
+    let stopped = stop.clone();
+    tasks.spawn(async move { keeper.keep(others, &stopped).await });
     tasks.close();
-    Ok(Scheduler { stop, tasks })
+    Ok(Scheduler { stop, tasks, changes, next })
 }
 
 impl Scheduler {
+    /// Puts other schedules in the place of these; what is due by now is due by those that were in force.
+    pub fn replace(&self, schedules: Vec<ScheduleSettings>) {
+        if self.changes.send(schedules).is_err() {
+            debug!("the schedules have ended meanwhile");
+        }
+    }
+
+    /// The job that is due next, and when, as it is from now on.
+    pub fn next(&self) -> watch::Receiver<Option<(String, DateTime<Utc>)>> {
+        self.next.clone()
+    }
+
     /// Ends all schedules; no tick is sent once it returns.
     pub async fn stop(self) {
         self.stop.cancel();
@@ -93,35 +127,72 @@ impl Drop for Scheduler {
     }
 }
 
-/// Keeps the agenda until it is stopped.
-async fn keep(
-    mut agenda: Agenda,
-    mut alarms: JobScheduler,
-    clock: &Clock,
-    ticks: &mpsc::Sender<Tick>,
-    stopped: &CancellationToken,
-) {
-    let rung = Arc::new(Notify::new());
-    let kept = stopped.run_until_cancelled(async {
-        loop {
-            let now = clock.now();
-            for tick in agenda.due(now.wall) {
-                if !request(ticks, tick) {
+/// Keeps the agenda.
+struct Keeper {
+    agenda: Agenda,
+    alarms: JobScheduler,
+    clock: Clock,
+    ticks: mpsc::Sender<Tick>,
+    /// Told by every alarm.
+    rung: Arc<Notify>,
+    tell_next: watch::Sender<Option<(String, DateTime<Utc>)>>,
+}
+
+impl Keeper {
+    /// Keeps the agenda until it is stopped, or nobody takes the ticks any more.
+    async fn keep(
+        mut self,
+        mut others: mpsc::UnboundedReceiver<Vec<ScheduleSettings>>,
+        stopped: &CancellationToken,
+    ) {
+        let kept = stopped.run_until_cancelled(async {
+            loop {
+                let now = self.clock.now();
+                if !self.look(now) {
                     return;
                 }
+                self.set_alarms().await;
+                select! {
+                    () = self.rung.notified() => {}
+                    () = self.clock.sleep_until(now.boot.saturating_add(LOOK_AGAIN)) => {}
+                    Some(schedules) = others.recv() => {
+                        let now = self.clock.now();
+                        if !self.look(now) {
+                            return;
+                        }
+                        self.agenda.replace(schedules, now);
+                    }
+                }
             }
-            for moment in agenda.unarmed() {
-                set_alarm(&alarms, moment, clock.now().wall, &rung).await;
-            }
-            select! {
-                () = rung.notified() => {}
-                () = clock.sleep_until(now.boot.saturating_add(LOOK_AGAIN)) => {}
-            }
+        });
+        kept.await;
+        if let Err(error) = self.alarms.shutdown().await {
+            debug!(error = &error as &dyn std::error::Error, "the scheduler did not shut down");
         }
-    });
-    kept.await;
-    if let Err(error) = alarms.shutdown().await {
-        debug!(error = &error as &dyn std::error::Error, "the scheduler did not shut down");
+    }
+
+    /// Asks for the runs that are due; `false` when nobody listens any more.
+    fn look(&mut self, now: Now) -> bool {
+        let Look { ticks, left_out } = self.agenda.look(now);
+        for (job, due) in left_out {
+            info!(job.name = job, %due, "a run was missed, and is left out: `catch_up` is `none`");
+        }
+        ticks.into_iter().all(|tick| request(&self.ticks, tick))
+    }
+
+    /// Sets the alarms that are not set yet, and tells what is due next.
+    async fn set_alarms(&mut self) {
+        for moment in self.agenda.unarmed() {
+            set_alarm(&self.alarms, moment, self.clock.now().wall, &self.rung).await;
+        }
+        let next = self.agenda.next();
+        self.tell_next.send_if_modified(|told| {
+            let changed = told.as_ref().map(|(job, moment)| (job.as_str(), *moment)) != next;
+            if changed {
+                *told = next.map(|(job, moment)| (job.to_owned(), moment));
+            }
+            changed
+        });
     }
 }
 
@@ -175,7 +246,7 @@ mod tests {
         let started = clock.now().wall;
         let (sender, mut ticks) = mpsc::channel(4);
         let scheduler =
-            start(&[every_second()], &clock, sender).await.expect("the scheduler starts");
+            start(&[every_second()], |_| None, &clock, sender).await.expect("the scheduler starts");
         let first = ticks.recv().await.expect("a tick");
         let second = ticks.recv().await.expect("another tick");
         assert_eq!(first.job, "bookings");
@@ -188,7 +259,11 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_drops_the_tick_and_a_closed_one_ends_the_schedules() {
         let (sender, mut ticks) = mpsc::channel(1);
-        let tick = |job: &str| Tick { job: job.to_owned(), due: DateTime::UNIX_EPOCH };
+        let tick = |job: &str| Tick {
+            job: job.to_owned(),
+            due: DateTime::UNIX_EPOCH,
+            trigger: Trigger::Schedule,
+        };
         assert!(request(&sender, tick("one")));
         assert!(request(&sender, tick("two")));
         assert_eq!(ticks.recv().await, Some(tick("one")));

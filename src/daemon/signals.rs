@@ -1,4 +1,5 @@
-//! SIGTERM and SIGINT: the first asks to finish what is in hand, the second to leave at once.
+//! SIGTERM and SIGINT: the first asks to finish what is in hand, the second to leave at once. To a daemon SIGHUP and SIGUSR1
+//! are requests.
 
 use std::io;
 
@@ -54,6 +55,50 @@ impl Signals {
         select! {
             Some(()) = self.terminate.recv() => "SIGTERM",
             Some(()) = self.interrupt.recv() => "SIGINT",
+            else => std::future::pending().await,
+        }
+    }
+}
+
+/// What a signal asks a daemon for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// SIGHUP: to go on with the configuration as it is now.
+    Reload,
+    /// SIGUSR1: to run all jobs now.
+    Run,
+}
+
+/// Listens to the signals that ask a daemon for something. From its creation on they no longer end the process; of those that
+/// come before one of their kind was looked at, one is remembered.
+#[derive(Debug)]
+pub struct Requests {
+    hangup: Signal,
+    user: Signal,
+}
+
+impl Requests {
+    /// Starts to listen; needs a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses a signal handler.
+    pub fn listen() -> Result<Self, SignalError> {
+        let listen_to = |kind, name| signal(kind).map_err(|source| SignalError { name, source });
+        Ok(Self {
+            hangup: listen_to(SignalKind::hangup(), "SIGHUP")?,
+            user: listen_to(SignalKind::user_defined1(), "SIGUSR1")?,
+        })
+    }
+
+    /// Waits for the next one.
+    ///
+    /// Cancel-safe.
+    pub async fn next(&mut self) -> Request {
+        select! {
+            biased;
+            Some(()) = self.hangup.recv() => Request::Reload,
+            Some(()) = self.user.recv() => Request::Run,
             else => std::future::pending().await,
         }
     }

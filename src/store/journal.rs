@@ -19,6 +19,12 @@ pub enum Trigger {
     RunNow,
     /// The job's schedule.
     Schedule,
+    /// A run that was missed, or that was cut short by the end of its process.
+    CatchUp,
+    /// The daemon's start.
+    Start,
+    /// SIGUSR1.
+    Signal,
     /// The end of the wait that a limit has left an endpoint of the job to.
     Resume,
     /// `rejects --retry`.
@@ -33,6 +39,9 @@ impl Trigger {
         match self {
             Self::RunNow => "run-now",
             Self::Schedule => "schedule",
+            Self::CatchUp => "catch-up",
+            Self::Start => "start",
+            Self::Signal => "signal",
             Self::Resume => "resume",
             Self::Retry => "retry",
             Self::Backfill(_) => "backfill",
@@ -59,6 +68,23 @@ impl RunResult {
             Self::Paused => "paused",
             Self::Failed => "failed",
         }
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunEnd {
+    /// Its result.
+    pub result: RunResult,
+    /// Whether the program was asked to end meanwhile.
+    pub cut_short: bool,
+    /// How many ticks of its job's schedule were skipped because of it.
+    pub ticks_skipped: u64,
+}
+
+impl From<RunResult> for RunEnd {
+    fn from(result: RunResult) -> Self {
+        Self { result, cut_short: false, ticks_skipped: 0 }
     }
 }
 
@@ -148,18 +174,22 @@ impl Store {
     ///
     /// # Errors
     /// Where the journal cannot be written, or the database's file is no longer there.
-    pub async fn finish_run(&self, run: RunId, result: RunResult) -> Result<(), StoreError> {
+    pub async fn finish_run(&self, run: RunId, end: RunEnd) -> Result<(), StoreError> {
         let now = format_utc(self.clock.now().wall);
         let mut writer = self.writer().await?;
         writer.runs.remove(&run);
         writer.make_sure_it_is_there()?;
-        sqlx::query("UPDATE _sync_runs SET finished_at = ?, result = ? WHERE run_id = ?")
-            .bind(now)
-            .bind(result.as_str())
-            .bind(run.0)
-            .execute(&mut writer.connection)
-            .await
-            .doing("record the end of a run")?;
+        sqlx::query(
+            "UPDATE _sync_runs SET finished_at = ?, result = ?, cut_short = ?, ticks_skipped = ? WHERE run_id = ?",
+        )
+        .bind(now)
+        .bind(end.result.as_str())
+        .bind(end.cut_short)
+        .bind(count(end.ticks_skipped))
+        .bind(run.0)
+        .execute(&mut writer.connection)
+        .await
+        .doing("record the end of a run")?;
         log::look_after(&mut writer, self.clock.now()).await.map(|_| ())
     }
 
@@ -199,7 +229,7 @@ impl Store {
              WHERE endpoint = ?2 AND run_id NOT IN (SELECT value FROM json_each(?3)) AND finished_at IS NULL",
             // One without any endpoint's run, too: that could not be recorded, or its process was gone before. Where it goes
             // on in another process, that records its end all the same.
-            "UPDATE _sync_runs SET finished_at = ?1, result = 'paused' WHERE run_id NOT IN (SELECT value FROM json_each(?3)) AND finished_at IS NULL \
+            "UPDATE _sync_runs SET finished_at = ?1, result = 'paused', cut_short = 1 WHERE run_id NOT IN (SELECT value FROM json_each(?3)) AND finished_at IS NULL \
              AND coalesce((SELECT max(e.endpoint = ?2) FROM _sync_endpoint_runs AS e WHERE e.run_id = _sync_runs.run_id), 1) \
              AND NOT EXISTS (SELECT 1 FROM _sync_endpoint_runs AS e WHERE e.run_id = _sync_runs.run_id AND e.finished_at IS NULL)",
         ] {
@@ -242,7 +272,7 @@ impl Store {
         .bind(end.effort.waited_ms())
         .bind(read.and_then(|read| i64::try_from(read).ok()))
         .bind(stated.and_then(|stated| i64::try_from(stated).ok()))
-        .bind(i64::try_from(end.moved).unwrap_or(i64::MAX))
+        .bind(count(end.moved))
         .bind(end.not_before.map(format_utc))
         .bind(run.0)
         .bind(endpoint)
@@ -277,4 +307,9 @@ impl Store {
             .map(|row| Ok(PausedEndpoint { endpoint: row.try_get(0)?, job: row.try_get(1)? }));
         paused.collect::<Result<_, sqlx::Error>>().doing(doing)
     }
+}
+
+/// A count as SQLite has it.
+pub(super) fn count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

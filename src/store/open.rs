@@ -16,7 +16,7 @@ use sqlx::{
 };
 
 use super::{
-    Settings, StoreError, ddl,
+    Settings, StoreError, alive, ddl,
     error::{Cause, Doing},
     header::{self, APPLICATION_ID},
     lock,
@@ -34,6 +34,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "changes only", include_str!("../../migrations/0008_since.sql")),
     (9, "holders", include_str!("../../migrations/0009_holders.sql")),
     (10, "moving listings", include_str!("../../migrations/0010_moving_listings.sql")),
+    (11, "schedules", include_str!("../../migrations/0011_schedules.sql")),
     (12, "service", include_str!("../../migrations/0012_service.sql")),
 ];
 
@@ -146,6 +147,7 @@ async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
         .disable_statement_logging()
         .connect()
         .await?;
+    alive::count_steps(&mut connection).await?;
     // SQLite reads the file's header only now.
     sqlx::query("SELECT count(*) FROM sqlite_schema").execute(&mut connection).await?;
     Ok(connection)

@@ -1,8 +1,8 @@
-//! How large the database's files are, and whether the database answers.
+//! How large the database's files are.
 
 use std::{fs, path::Path};
 
-use super::{Store, StoreError, error::Doing, lock::beside};
+use super::{Store, lock::beside};
 
 /// The sizes of the database's files, in bytes; of one that is not there, nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,19 +23,5 @@ impl Store {
     /// The database's file.
     pub fn path(&self) -> &Path {
         &self.settings.path
-    }
-
-    /// Makes sure that the connection that writes answers, and that its file is where it was.
-    ///
-    /// # Errors
-    /// Where it does not, or is not.
-    pub async fn answers(&self) -> Result<(), StoreError> {
-        let mut writer = self.writer().await?;
-        writer.make_sure_it_is_there()?;
-        sqlx::query("SELECT max(run_id) FROM _sync_runs")
-            .execute(&mut writer.connection)
-            .await
-            .doing("see whether the database answers")?;
-        Ok(())
     }
 }

@@ -129,9 +129,9 @@ impl<'r> Requester<'r> {
         let mut url = url.clone();
         let mut redirects = 0;
         loop {
-            let refusals = self.shared.token_refusals.load(Ordering::Acquire);
+            let refusals = self.shared.token_refusals().load(Ordering::Acquire);
             let reservation = self.reserve().await?;
-            if self.shared.token_refusals.load(Ordering::Acquire) != refusals {
+            if self.shared.token_refusals().load(Ordering::Acquire) != refusals {
                 // The pause of the token endpoint is being stored: the next reservation obeys it.
                 self.settle(reservation, Settlement::Unsent).await?;
                 continue;
@@ -214,7 +214,7 @@ impl<'r> Requester<'r> {
     async fn no_token(&mut self, reservation: Reservation, error: TokenError) -> Result<(), Halt> {
         match error {
             TokenError::Limited(limited) => {
-                self.shared.token_refusals.fetch_add(1, Ordering::AcqRel);
+                self.shared.token_refusals().fetch_add(1, Ordering::AcqRel);
                 self.refused(reservation, Settlement::Unsent, TOKEN_GROUP, &limited).await
             }
             error => {

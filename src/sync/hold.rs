@@ -1,7 +1,7 @@
 //! One run at a time on an endpoint: within the process they queue, another process is left alone.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -19,26 +19,28 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const LOOKS: u32 = 10;
 
 /// Whose turn it is among the runs of this process. No run waits here with another endpoint's turn in hand: each of its
-/// endpoints waits alone, so that two jobs with the same endpoints, in whatever order, never wait for each other.
-#[derive(Debug, Default)]
+/// endpoints waits alone, so that two jobs with the same endpoints, in whatever order, never wait for each other. A clone is
+/// the same queue.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
     /// The job whose turn it is, or was last.
-    job: Mutex<String>,
+    job: Arc<Mutex<String>>,
 }
 
 /// Held until dropped.
-pub(super) type Turn<'q> = tokio::sync::MutexGuard<'q, ()>;
+pub(super) type Turn = tokio::sync::OwnedMutexGuard<()>;
 
 impl Queue {
     /// Waits for the turn of a job, first come, first served; says beforehand for which job it waits, where it does.
-    pub(super) async fn turn(&self, job: &str, waits_for: impl FnOnce(&str)) -> Turn<'_> {
-        let turn = if let Ok(turn) = self.turn.try_lock() {
+    pub(super) async fn turn(&self, job: &str, waits_for: impl FnOnce(&str)) -> Turn {
+        let queue = || Arc::clone(&self.turn);
+        let turn = if let Ok(turn) = queue().try_lock_owned() {
             turn
         } else {
             let ahead = self.job.lock().unwrap_or_else(PoisonError::into_inner).clone();
             waits_for(&ahead);
-            self.turn.lock().await
+            queue().lock_owned().await
         };
         job.clone_into(&mut self.job.lock().unwrap_or_else(PoisonError::into_inner));
         turn

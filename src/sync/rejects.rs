@@ -74,7 +74,7 @@ pub async fn retry_rejects(
         reports.push(report);
     }
     let mut report = JobReport { job: JOB.to_owned(), run, endpoints: reports, journal: None };
-    let finished = store.finish_run(run, report.result()).await;
+    let finished = store.finish_run(run, report.result().into()).await;
     report.journal = finished.err().map(|error| store.locate(error));
     Ok(RetryReport { run: report, dropped })
 }

@@ -251,6 +251,9 @@ pub enum Pause {
         "{0} by a program that keeps on reading an earlier state of the database: end its transaction, and the next run goes on"
     )]
     FullLog(FullLog),
+    /// The run has taken as long as its job allows.
+    #[error("stopped after {}, as long as the job's `timeout` allows; the next run goes on", seconds(*.0))]
+    TimedOut(Duration),
     /// The program was asked to stop.
     #[error("stopped by a signal; the next run goes on")]
     Stopped,
@@ -261,7 +264,7 @@ impl Pause {
     pub fn not_before(&self) -> Option<NotBefore> {
         match self {
             Self::Wait(until) | Self::Refused { until, .. } => Some(*until),
-            Self::Locked(_) | Self::FullLog(_) | Self::Stopped => None,
+            Self::Locked(_) | Self::FullLog(_) | Self::TimedOut(_) | Self::Stopped => None,
         }
     }
 }

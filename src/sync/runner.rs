@@ -1,8 +1,9 @@
 //! Runs jobs: their endpoints side by side, each on its own.
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::{FutureExt, future::join_all};
+use tokio::{join, select, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -11,6 +12,7 @@ use super::{
     attempt::{Halt, pause_length},
     error::EndpointError,
     hold::{self, Turn},
+    overtime::{Deadline, is_cut_short, note_skipped},
     plan::Occasion,
     shared::{Shared, TOKEN_PERIOD, Watcher},
     sweep::{self, Progress},
@@ -19,7 +21,8 @@ use crate::{
     api::{Client, TokenError},
     clock::Clock,
     store::{
-        AskedPause, Effort, EndpointEnd, FileLock, RunId, Store, StoreError, TOKEN_GROUP, Trigger,
+        AskedPause, Effort, EndpointEnd, FileLock, RunEnd, RunId, Store, StoreError, TOKEN_GROUP,
+        Trigger,
     },
 };
 
@@ -40,6 +43,13 @@ impl Runner {
     ) -> Self {
         let shared = Shared::new(&settings, client, store, clock, watcher);
         Self { shared, settings }
+    }
+
+    /// Puts a runner together for another configuration of the same program. Runs of both on one endpoint, or in one group of
+    /// a limit, keep in order as if they were of one runner.
+    #[must_use]
+    pub fn with(&self, settings: Settings, client: Client) -> Self {
+        Self { shared: self.shared.with(&settings, client), settings }
     }
 
     /// Gets the first access token, so that wrong credentials are told at once; a pause of the token endpoint is heeded.
@@ -64,6 +74,17 @@ impl Runner {
         }
     }
 
+    /// The longest that one request may take.
+    pub fn longest_request(&self) -> Duration {
+        self.shared.longest_request
+    }
+
+    /// The group that an endpoint shares its limit with.
+    pub fn group(&self, endpoint: &str) -> Option<&str> {
+        let mut endpoints = self.settings.endpoints.iter();
+        endpoints.find(|known| known.name == endpoint).map(|known| known.group.as_str())
+    }
+
     /// The jobs that it knows.
     pub fn jobs(&self) -> &[JobSettings] {
         &self.settings.jobs
@@ -79,13 +100,36 @@ impl Runner {
         trigger: Trigger,
         stop: &CancellationToken,
     ) -> Result<JobReport, StoreError> {
+        self.run_on_schedule(job, trigger, stop, watch::channel(0).1).await
+    }
+
+    /// The same for a job whose schedule goes on meanwhile; `skipped` tells how many of its ticks were skipped because of
+    /// this run, which is recorded with it.
+    ///
+    /// # Errors
+    /// See [`run`](Self::run).
+    pub async fn run_on_schedule(
+        &self,
+        job: &JobSettings,
+        trigger: Trigger,
+        stop: &CancellationToken,
+        skipped: watch::Receiver<u64>,
+    ) -> Result<JobReport, StoreError> {
         let store = &self.shared.store;
         let begun = store.begin_run(&job.name, trigger).await;
         let run = begun.map_err(|error| store.locate(error))?;
-        let backfill = match trigger {
-            Trigger::Backfill(dates) => Some(dates),
-            Trigger::RunNow | Trigger::Schedule | Trigger::Resume | Trigger::Retry => None,
+        // Whoever asks for dates by hand waits as long as they take.
+        let (backfill, timeout) = match trigger {
+            Trigger::Backfill(dates) => (Some(dates), None),
+            Trigger::RunNow
+            | Trigger::Schedule
+            | Trigger::CatchUp
+            | Trigger::Start
+            | Trigger::Signal
+            | Trigger::Resume
+            | Trigger::Retry => (None, job.timeout),
         };
+        let deadline = Deadline::new(timeout, stop);
         let occasion = Occasion { zone: job.timezone, backfill };
         let endpoints = job.endpoints.iter().filter_map(|name| {
             self.settings.endpoints.iter().find(|endpoint| endpoint.name == *name)
@@ -94,15 +138,23 @@ impl Runner {
         let runs = endpoints.map(|endpoint| {
             let span =
                 tracing::info_span!(parent: &span, "endpoint", endpoint.name = endpoint.name);
-            self.run_endpoint(endpoint, &job.name, occasion, run, stop).instrument(span)
+            self.run_endpoint(endpoint, &job.name, occasion, run, &deadline).instrument(span)
         });
-        let mut report = JobReport {
-            job: job.name.clone(),
-            run,
-            endpoints: join_all(runs).await,
-            journal: None,
+        let beside = async {
+            join!(deadline.keep(&self.shared.clock), note_skipped(store, run, skipped.clone()))
         };
-        let finished = store.finish_run(run, report.result()).instrument(span).await;
+        let endpoints = select! {
+            biased;
+            endpoints = join_all(runs) => endpoints,
+            (never, _) = beside => match never {},
+        };
+        let mut report = JobReport { job: job.name.clone(), run, endpoints, journal: None };
+        let end = RunEnd {
+            result: report.result(),
+            cut_short: is_cut_short(&report),
+            ticks_skipped: *skipped.borrow(),
+        };
+        let finished = store.finish_run(run, end).instrument(span).await;
         report.journal = finished.err().map(|error| store.locate(error));
         Ok(report)
     }
@@ -113,8 +165,9 @@ impl Runner {
         job: &str,
         occasion: Occasion,
         run: RunId,
-        stop: &CancellationToken,
+        deadline: &Deadline,
     ) -> EndpointReport {
+        let stop = &deadline.stop;
         let started = self.shared.clock.now().boot;
         let mut progress = Progress::default();
         // A fault of this program in one endpoint must not take the others down.
@@ -132,7 +185,7 @@ impl Runner {
         };
         let ending = match caught {
             Ok(Ok(())) => Ending::Ok,
-            Ok(Err(Halt::Paused(pause))) => Ending::Paused(pause),
+            Ok(Err(Halt::Paused(pause))) => Ending::Paused(deadline.reason(pause)),
             Ok(Err(Halt::Failed(error))) => Ending::Failed(located(&self.shared.store, error)),
             Err(panic) => Ending::Failed(EndpointError::Panic(panic_message(panic.as_ref()))),
         };
@@ -165,15 +218,16 @@ impl Runner {
         job: &str,
         run: RunId,
         stop: &CancellationToken,
-    ) -> Result<(FileLock, Turn<'_>), Halt> {
+    ) -> Result<(FileLock, Turn), Halt> {
         let Shared { store, clock, .. } = &self.shared;
         let name = &endpoint.name;
         store.begin_endpoint_run(run, name).await?;
         let queued = |ahead: &str| self.shared.tell(&Event::Queued { endpoint: name, ahead });
+        let queue = self.shared.queue(name);
         let turn = tokio::select! {
             biased;
             () = stop.cancelled() => return Err(Halt::Paused(Pause::Stopped)),
-            turn = self.shared.queue(name).turn(job, queued) => turn,
+            turn = queue.turn(job, queued) => turn,
         };
         Ok((hold::take_in_hand(store, clock, run, name, stop).await?, turn))
     }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -26,14 +26,28 @@ pub(super) struct Shared {
     pub(super) max_wait: Duration,
     /// The longest that a request may take from its reservation to its end.
     pub(super) longest_request: Duration,
-    /// How often the token endpoint has refused by its limit: who holds a reservation from before must not ask it again.
-    pub(super) token_refusals: AtomicU64,
     max_elapsed: Duration,
     watcher: Watcher,
+    lanes: Arc<Lanes>,
+}
+
+/// What keeps the runs of one process in order, those of an earlier configuration too.
+#[derive(Default)]
+struct Lanes {
+    /// How often the token endpoint has refused by its limit: who holds a reservation from before must not ask it again.
+    token_refusals: AtomicU64,
     /// By group: whose turn it is to wait for a slot.
-    turns: HashMap<String, Arc<Mutex<()>>>,
+    turns: Table<Arc<Mutex<()>>>,
     /// By endpoint: two jobs of one process on one endpoint, one after the other.
-    queues: HashMap<String, Queue>,
+    queues: Table<Queue>,
+}
+
+/// One entry a name, made when it is first asked for; the names are those of a configuration, so they stay few.
+type Table<T> = std::sync::Mutex<HashMap<String, T>>;
+
+fn entry<T: Clone + Default>(table: &Table<T>, name: &str) -> T {
+    let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
+    table.entry(name.to_owned()).or_default().clone()
 }
 
 /// A reservation is sent within this time or not at all: the request's own time counts from it, and a machine that was
@@ -51,22 +65,23 @@ impl Shared {
         clock: Clock,
         watcher: Watcher,
     ) -> Self {
-        let endpoints = settings.endpoints.iter();
         Self {
             max_wait: settings.max_wait,
-            token_refusals: AtomicU64::new(0),
             longest_request: client.settings().timeout.saturating_add(SENT_WITHIN),
             max_elapsed: client.settings().max_elapsed,
-            turns: endpoints
-                .clone()
-                .map(|endpoint| (endpoint.group.clone(), Arc::default()))
-                .collect(),
-            queues: endpoints.map(|endpoint| (endpoint.name.clone(), Queue::default())).collect(),
+            lanes: Arc::default(),
             client,
             store,
             clock,
             watcher,
         }
+    }
+
+    /// The same for another configuration: its runs and those of this one keep in order as if they were of one.
+    pub(super) fn with(&self, settings: &Settings, client: Client) -> Self {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let lanes = Arc::clone(&self.lanes);
+        Self { lanes, ..Self::new(settings, client, store, clock, Arc::clone(&self.watcher)) }
     }
 
     pub(super) fn tell(&self, event: &Event<'_>) {
@@ -78,10 +93,14 @@ impl Shared {
     }
 
     pub(super) fn turn(&self, group: &str) -> Arc<Mutex<()>> {
-        self.turns.get(group).map(Arc::clone).unwrap_or_default()
+        entry(&self.lanes.turns, group)
     }
 
-    pub(super) fn queue(&self, endpoint: &str) -> &Queue {
-        self.queues.get(endpoint).expect("every endpoint of the settings has an entry")
+    pub(super) fn queue(&self, endpoint: &str) -> Queue {
+        entry(&self.lanes.queues, endpoint)
+    }
+
+    pub(super) fn token_refusals(&self) -> &AtomicU64 {
+        &self.lanes.token_refusals
     }
 }

@@ -5,9 +5,13 @@ mod ends;
 mod gone;
 mod logs;
 mod notices;
+mod reloads;
+mod requests;
 mod resumes;
 mod runs;
+mod schedules;
 mod survives;
+mod watched;
 
 use std::{
     os::unix::net::UnixDatagram,
@@ -78,6 +82,17 @@ impl ServiceManager {
     fn wait_for(&self, notice: &str) {
         while self.next() != notice {}
     }
+
+    /// Waits for a notice that begins so; what comes before it is passed over.
+    #[track_caller]
+    fn wait_for_one_with(&self, beginning: &str) -> String {
+        loop {
+            let notice = self.next();
+            if notice.starts_with(beginning) {
+                return notice;
+            }
+        }
+    }
 }
 
 /// Starts the daemon and waits until it says that it is ready: its database is there then.
@@ -86,6 +101,12 @@ fn started(sandbox: &mut Sandbox) -> (Running, ServiceManager) {
     let daemon = sandbox.start(&[]);
     manager.wait_for("READY=1");
     (daemon, manager)
+}
+
+/// Starts the daemon once more.
+fn restarted(sandbox: &mut Sandbox) -> (Running, ServiceManager) {
+    std::fs::remove_file(sandbox.path().join("notify")).expect("the socket is there");
+    started(sandbox)
 }
 
 /// Waits until so many runs, or more, have this result.

@@ -68,9 +68,10 @@ fn a_daemon_waits_for_the_notification_of_the_main_process() {
 }
 
 #[test]
-fn a_daemon_is_not_sent_a_signal_that_it_does_not_listen_to() {
+fn a_daemon_is_reloaded_by_the_signal_that_it_listens_to_and_watched() {
     for unit in DAEMONS {
-        assert_eq!(values(unit, "ExecReload"), [""; 0]);
+        assert_eq!(values(unit, "ExecReload"), ["/bin/kill -HUP $MAINPID"]);
+        assert_eq!(values(unit, "WatchdogSec"), ["5min"]);
     }
 }
 

@@ -75,10 +75,17 @@ const ENVIRONMENT: Section = Section::List(
 
 const SIGNALS: Section = Section::List(
     "SIGNALS",
-    &[(
-        "SIGTERM, SIGINT",
-        "Ends the program once the pages in hand are stored; a second one ends it at once. Nothing that was stored is lost, and the next run goes on where this one has stopped.",
-    )],
+    &[
+        (
+            "SIGTERM, SIGINT",
+            "Ends the program once the pages in hand are stored; a second one ends it at once. Nothing that was stored is lost, and the next run goes on where this one has stopped.",
+        ),
+        (
+            "SIGHUP",
+            "Has the daemon load its configuration anew, with its credentials, for the runs that begin from then on. One with an error is refused, and the one before goes on.",
+        ),
+        ("SIGUSR1", "Has the daemon run all jobs now, but for those that run already."),
+    ],
 );
 
 const CONFIGURATION: Section = Section::Text(

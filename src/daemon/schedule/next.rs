@@ -1,28 +1,31 @@
 //! The moments that a schedule names, in its own time zone: pure.
 //!
 //! Across a change of the clocks, as most crons do: a schedule of one time a day (`0 30 2 * * *`) runs once a day: in a
-//! repeated hour at the first pass, and when its time is left out, at the first moment after the gap. Any other
-//! (`0 */15 * * * *`) goes on as time does: in both passes of the repeated hour, and not in the hour that is left out.
+//! repeated hour at the first pass, and when its time is left out, at the first moment after the gap; a day that is left
+//! out whole has no run. Any other (`0 */15 * * * *`) goes on as time does: in both passes of the repeated hour, and not in the hour that is left out.
 //!
 //! croner tells the two kinds apart and finds the times on the wall. Which moments those are is worked out here, since from
 //! a time in the second pass of a repeated hour croner goes on in the first, that is, back in time.
 
-use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Timelike, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 use croner::{Cron, JobType};
 
-use super::{ScheduleSettings, Tick};
+use super::ScheduleSettings;
 
 /// How far apart the offset is looked at when the next change of the clocks is searched: no zone changes its clocks and
 /// back within so short a time.
 const STRIDE: TimeDelta = TimeDelta::days(1);
 
-/// The first moment after `now` at which the job is due; nothing where its schedule names no further one.
+/// The first moment after `now` that the schedule names; nothing where it names no further one.
 ///
 /// See the module for what happens when the clocks change.
-pub fn next_after(settings: &ScheduleSettings, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub(super) fn scheduled_after(
+    settings: &ScheduleSettings,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
     let zone = settings.timezone;
-    let once = settings.schedule.determine_job_type() == JobType::FixedTime;
+    let once = is_once_a_day(settings);
     let mut offset = offset_at(zone, now);
     // The first time on the wall that may be taken; moments are whole seconds.
     let mut from =
@@ -42,12 +45,23 @@ pub fn next_after(settings: &ScheduleSettings, now: DateTime<Utc>) -> Option<Dat
         };
         let (ends, begins) =
             (change.naive_utc() + offset, change.naive_utc() + offset_at(zone, change));
-        if once && time < begins {
+        if once && time < begins && has_day(time.date(), ends, begins) {
             return Some(change);
         }
         offset = offset_at(zone, change);
         from = if once { ends.max(begins) } else { begins };
     }
+}
+
+/// Whether the schedule names one time of the day, and not several: such a job runs once on each of its days.
+pub(super) fn is_once_a_day(settings: &ScheduleSettings) -> bool {
+    settings.schedule.determine_job_type() == JobType::FixedTime
+}
+
+/// Whether any of a day is left on the wall by a change of the clocks that leaves out the times between these: Samoa had
+/// no 30 December 2011 at all.
+fn has_day(day: NaiveDate, ends: NaiveDateTime, begins: NaiveDateTime) -> bool {
+    day == (ends - TimeDelta::seconds(1)).date() || day == begins.date()
 }
 
 /// The first time from `from` on that the schedule names, on a wall whose clock is never changed.
@@ -89,67 +103,20 @@ fn offset_at(zone: Tz, moment: DateTime<Utc>) -> TimeDelta {
     )
 }
 
-/// What every job is due for next.
-#[derive(Clone, Debug)]
-pub(super) struct Agenda {
-    entries: Vec<Entry>,
-}
-
-/// One job's line in the agenda.
-#[derive(Clone, Debug)]
-struct Entry {
-    settings: ScheduleSettings,
-    /// When it is due next.
-    next: Option<DateTime<Utc>>,
-    /// Whether an alarm was set for that moment.
-    armed: bool,
-}
-
-impl Agenda {
-    pub(super) fn new(schedules: Vec<ScheduleSettings>, now: DateTime<Utc>) -> Self {
-        let entry = |settings: ScheduleSettings| Entry {
-            next: next_after(&settings, now),
-            armed: false,
-            settings,
-        };
-        Self { entries: schedules.into_iter().map(entry).collect() }
-    }
-
-    /// The jobs that are due by now, each once however many of its moments have passed. A clock that was put back makes
-    /// the earlier moments count again.
-    pub(super) fn due(&mut self, now: DateTime<Utc>) -> Vec<Tick> {
-        self.entries.iter_mut().filter_map(|entry| entry.due(now)).collect()
-    }
-
-    /// The moments that no alarm was set for yet; they count as set from now on.
-    pub(super) fn unarmed(&mut self) -> Vec<DateTime<Utc>> {
-        let unarmed = self.entries.iter_mut().filter(|entry| !entry.armed);
-        unarmed
-            .filter_map(|entry| {
-                entry.armed = true;
-                entry.next
-            })
-            .collect()
-    }
-}
-
-impl Entry {
-    fn due(&mut self, now: DateTime<Utc>) -> Option<Tick> {
-        let next = next_after(&self.settings, now);
-        let due = self.next.filter(|due| *due <= now);
-        if next != self.next {
-            *self = Self { next, armed: false, settings: self.settings.clone() };
-        }
-        due.map(|due| Tick { job: self.settings.job.clone(), due })
-    }
-}
-
 #[cfg(test)]
 pub(super) fn settings(text: &str, timezone: Tz) -> ScheduleSettings {
     let parser =
         croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Required).build();
     let schedule = parser.parse(text).expect("the schedule is a good one");
-    ScheduleSettings { job: "bookings".to_owned(), text: text.to_owned(), schedule, timezone }
+    ScheduleSettings {
+        job: "bookings".to_owned(),
+        text: text.to_owned(),
+        schedule,
+        timezone,
+        jitter: super::Jitter::default(),
+        catch_up: super::CatchUp::Once,
+        run_at_start: false,
+    }
 }
 
 #[cfg(test)]

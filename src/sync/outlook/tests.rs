@@ -48,7 +48,12 @@ fn windowed() -> EndpointSettings {
 }
 
 fn job() -> JobSettings {
-    JobSettings { name: "all".into(), endpoints: vec!["reservations".into()], timezone: Tz::UTC }
+    JobSettings {
+        name: "all".into(),
+        endpoints: vec!["reservations".into()],
+        timezone: Tz::UTC,
+        timeout: None,
+    }
 }
 
 fn now() -> Now {

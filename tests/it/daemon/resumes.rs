@@ -25,10 +25,14 @@ const NEVER: &str = "0 0 0 29 2 *";
 
 /// A schedule with one tick, two seconds from now, and none for the rest of the test.
 fn once() -> String {
-    let second =
-        mapiq_sync::clock::Clock::system().expect("Linux tells its boot id").now().wall.timestamp()
-            + 2;
+    let second = second_from_now(2);
     format!("{} {} * * * *", second % 60, second / 60 % 60)
+}
+
+/// The second that comes in so many, since the epoch.
+fn second_from_now(seconds: i64) -> i64 {
+    let clock = mapiq_sync::clock::Clock::system().expect("Linux tells its boot id");
+    clock.now().wall.timestamp() + seconds
 }
 
 /// Users and rooms in one job that ticks once, where every wait is left to a later run.
@@ -180,7 +184,7 @@ fn a_pause_that_has_passed_while_nothing_ran_is_gone_on_after_at_the_start() {
 }
 
 #[test]
-fn what_a_signal_has_stopped_waits_for_the_next_tick() {
+fn what_a_signal_has_stopped_waits_for_the_next_tick_where_nothing_is_made_up_for() {
     let gate = Gate::new();
     let held = Arc::clone(&gate);
     let refuse = refusing(1, 1);
@@ -200,6 +204,7 @@ fn what_a_signal_has_stopped_waits_for_the_next_tick() {
     daemon.wait().expect_status(0);
     let rooms = api.asked_for("/rooms").len();
     sandbox.set("MAPIQ_SYNC__JOB__ALL__SCHEDULE", NEVER);
+    sandbox.set("MAPIQ_SYNC__JOB__ALL__CATCH_UP", "none");
 
     let daemon = restarted(&mut sandbox);
     wait_for_users(&sandbox);
@@ -226,7 +231,7 @@ fn it_is_taken_up_while_the_rest_of_its_job_still_runs_and_the_others_tick_on() 
         "config.toml",
         &format!("{config}{beat}[[job]]\nname = \"beat\"\nschedule = \"* * * * * *\"\nendpoints = [\"beat\"]\n"),
     );
-    let (daemon, manager) = started(&mut sandbox);
+    let (daemon, _manager) = started(&mut sandbox);
     let done =
         "SELECT count(*) FROM _sync_endpoint_runs WHERE endpoint = 'users' AND result = 'ok'";
     wait_until("the users are done", || sandbox.count(done) == 1);
@@ -235,7 +240,6 @@ fn it_is_taken_up_while_the_rest_of_its_job_still_runs_and_the_others_tick_on() 
     assert_eq!(sandbox.lines(rooms), [""], "the rooms are on their way still");
     let beats = "SELECT count(*) FROM _sync_runs WHERE job = 'beat' AND result = 'ok'";
     wait_until("ticks of the other job are served meanwhile", || sandbox.count(beats) >= 2);
-    manager.wait_for("STATUS=running all; going on with users");
     gate.open();
     stopped(daemon);
 }
@@ -255,7 +259,11 @@ fn a_tick_leaves_out_what_is_just_taken_up_again() {
     sandbox.run(&["--run-now"]).expect_status(75);
     let not_before = now() + Duration::from_secs(3);
     wait_until("the pause has passed", || now() > not_before);
-    sandbox.set("MAPIQ_SYNC__JOB__ALL__SCHEDULE", "* * * * * *");
+    // None since that run, and then one a second: at the start, only the end of the pause is due.
+    let first = second_from_now(3);
+    let seconds: Vec<String> =
+        (first..first + 40).map(|second| (second % 60).to_string()).collect();
+    sandbox.set("MAPIQ_SYNC__JOB__ALL__SCHEDULE", &format!("{} * * * * *", seconds.join(",")));
 
     let (daemon, _manager) = started(&mut sandbox);
     wait_for_log(&daemon, "left out of this run job.name=\"all\" endpoint.name=\"users\"");

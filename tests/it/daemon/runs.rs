@@ -11,11 +11,15 @@ use crate::{
 };
 
 /// Two endpoints more.
-const ROOMS_AND_BEAT: &str = "[[endpoint]]\nname = \"rooms\"\npath = \"/v2/rooms\"\nkey = [\"id\"]\n\
+pub(super) const ROOMS_AND_BEAT: &str = "[[endpoint]]\nname = \"rooms\"\npath = \"/v2/rooms\"\nkey = [\"id\"]\n\
      [[endpoint]]\nname = \"beat\"\npath = \"/v2/beat\"\nkey = [\"id\"]\n";
 
 /// The configuration of an API with the jobs of a test instead of the usual one.
-fn sandbox_with_jobs(api: &Api, endpoints: &str, jobs: &[(&str, &str, &str, &str)]) -> Sandbox {
+pub(super) fn sandbox_with_jobs(
+    api: &Api,
+    endpoints: &str,
+    jobs: &[(&str, &str, &str, &str)],
+) -> Sandbox {
     let mut sandbox = Sandbox::with_api(&api.url(), endpoints);
     sandbox.set("MAPIQ_SYNC__API__TIMEOUT", "60s");
     let config = std::fs::read_to_string(sandbox.path().join("config.toml"))
@@ -99,15 +103,20 @@ fn a_tick_during_a_run_is_skipped_for_good() {
     wait_until("the schedule pauses", || now() > first + 7);
     let slow = "SELECT count(*) FROM _sync_runs WHERE job = 'slow'";
     assert_eq!(sandbox.count(slow), 1);
+    // While the run goes on already.
+    let skipped = "SELECT ticks_skipped FROM _sync_runs WHERE job = 'slow'";
+    wait_until("the skipped ticks are recorded", || sandbox.count(skipped) > 0);
     gate.open();
     wait_until("the run ends", || sandbox.count(&format!("{slow} AND result = 'ok'")) == 1);
     // What had queued up would run before these.
     let beats = api.asked_for("/v2/beat").len();
     wait_until("other ticks are served", || api.asked_for("/v2/beat").len() >= beats + 2);
     daemon.signal(Signal::TERM);
-    daemon.wait().expect_status(0);
+    let daemon_log = daemon.wait().expect_status(0).stderr;
     assert_eq!(sandbox.count(slow), 1);
     assert_eq!(api.asked_for("/v2/users").len(), 1);
+    let told = daemon_log.matches("this tick is skipped job.name=\"slow\"").count();
+    assert_eq!(sandbox.count(skipped), i64::try_from(told).expect("a small number"));
 }
 
 #[test]
@@ -124,7 +133,7 @@ fn jobs_run_side_by_side() {
     wait_until("both pages are asked for", || {
         ["/v2/users", "/v2/rooms"].iter().all(|path| !api.asked_for(path).is_empty())
     });
-    manager.wait_for("STATUS=running one, other");
+    manager.wait_for("STATUS=2 jobs; rooms: begins; users: begins");
     gate.open();
     wait_for_runs(&sandbox, 2, "ok");
     daemon.signal(Signal::TERM);
