@@ -177,8 +177,8 @@ fn an_endpoint_that_is_removed_while_it_runs_comes_to_its_end() {
     let (daemon, manager) = started(&mut sandbox);
     wait_until("the second page is asked for", || pages_asked(&api, "/users").len() == 2);
     let all = config(&sandbox);
-    let (head, _) = all.split_once("[[endpoint]]").expect("there is one");
-    sandbox.write("config.toml", &format!("{head}{ROOMS}"));
+    let (settings, _) = all.split_once("[[endpoint]]").expect("there is one");
+    sandbox.write("config.toml", &format!("{settings}{ROOMS}"));
     reload(&daemon, &manager);
     wait_until("the new job runs", || !api.asked_for("/v2/rooms").is_empty());
     gate.open();
