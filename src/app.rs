@@ -27,7 +27,7 @@ use crate::{
     api::{Client, ClientError},
     clock::{Clock, ClockError},
     config::Config,
-    daemon::{ListenError, ScheduleError, ScheduleSettings},
+    daemon::{ListenError, ScheduleSettings},
     store::{Store, StoreError, Trigger},
     sync::{
         self, EndpointError, EndpointSettings, JobReport, JobSettings, RetryReport, Runner, Watcher,
@@ -56,9 +56,6 @@ pub enum AppError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The schedules cannot be started.
-    #[error("cannot start the schedules")]
-    Schedule(#[source] ScheduleError),
     /// Nobody can watch over the daemon, though somebody means to.
     #[error(transparent)]
     Monitor(ListenError),

@@ -271,7 +271,7 @@ fn fail(status: ExitStatus, error: &anyhow::Error) -> ExitStatus {
 
 fn fail_app(error: AppError) -> ExitStatus {
     let status = match &error {
-        AppError::Clock(_) | AppError::Schedule(_) | AppError::Monitor(_) => ExitStatus::Failed,
+        AppError::Clock(_) | AppError::Monitor(_) => ExitStatus::Failed,
         AppError::Client(_) => ExitStatus::Config,
         AppError::Store(_) => ExitStatus::Database,
         AppError::Credentials(_) => ExitStatus::Credentials,

@@ -19,7 +19,7 @@ pub use self::{
     pulse::{Pulse, SILENCE, Stuck},
     resumptions::Resumptions,
     running::Running,
-    schedule::{CatchUp, Jitter, ScheduleError, Scheduler, Tick, moments_after, next_after, start},
+    schedule::{CatchUp, Jitter, Scheduler, Tick, moments_after, next_after, start},
     signals::{Request, Requests, SignalError, Signals},
 };
 

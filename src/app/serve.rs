@@ -59,16 +59,14 @@ impl App {
     /// taken up again once the limit lets it go on.
     ///
     /// # Errors
-    /// Where the schedules cannot be started, or the credentials are refused at the start; and as soon as the database is
+    /// Where the credentials are refused at the start; and as soon as the database is
     /// found to be damaged: no run mends that, and a service that fails is noticed.
     pub async fn serve(&self, service: Service, stop: &CancellationToken) -> Result<(), AppError> {
         let mut attended = self.watch.attend().await?;
         let (sender, ticks) = mpsc::channel(TICKS);
         let served = self.served().await;
         let served = |job: &str| served.get(job).copied();
-        let scheduler = daemon::start(&self.schedules, served, &self.clock, sender)
-            .await
-            .map_err(AppError::Schedule)?;
+        let scheduler = daemon::start(&self.schedules, served, &self.clock, sender);
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             jobs = self.schedules.len(),

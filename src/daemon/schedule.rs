@@ -1,11 +1,13 @@
-//! When jobs are due. The sole user of the scheduler crate, which rings at the moments worked out here.
+//! When jobs are due.
 //!
 //! tokio-cron-scheduler 0.15 keeps the offset from UTC that a zone had when the job was added, so a cron job of its own is
-//! an hour off after a change of the clocks. So each job gets a one-shot alarm for its next moment in its own zone, and
-//! another when that has rung. An alarm only makes the agenda be looked at: what is due, the agenda alone decides, and
-//! it is looked at every ten seconds even if no alarm rings (one set before the wall clock was put back rings too late).
+//! an hour off after a change of the clocks. So the moments are worked out here, in each job's own zone, and the crate
+//! rings at the next one, once it is near. An alarm only makes the agenda be looked at: what is due, the agenda alone
+//! decides, and it is looked at every ten seconds even if no alarm rings (one set before the wall clock was put back
+//! rings too late).
 
 mod agenda;
+mod alarm;
 mod jitter;
 mod next;
 #[cfg(test)]
@@ -13,7 +15,7 @@ mod ten_years;
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::{
     select,
     sync::{
@@ -21,16 +23,17 @@ use tokio::{
         mpsc::{self, error::TrySendError},
         watch,
     },
-    time::timeout,
 };
-use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
-use self::agenda::{Agenda, Look};
 pub use self::{
     agenda::CatchUp,
     jitter::{Jitter, moments_after, next_after},
+};
+use self::{
+    agenda::{Agenda, Look},
+    alarm::Alarm,
 };
 use super::ScheduleSettings;
 use crate::{
@@ -41,9 +44,8 @@ use crate::{
 /// How long no alarm may ring before the agenda is looked at all the same.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
-/// How long the scheduler may take to take an alarm, which it does in microseconds. It answers on a channel that nobody
-/// answers on should its task have died.
-const ALARM_TIME_OUT: Duration = Duration::from_secs(5);
+/// How near the next moment is when an alarm is set for it: longer than it may take until the agenda is looked at again.
+const NEAR: TimeDelta = TimeDelta::seconds(15);
 
 /// A job is due. It asks for a run, it is not one: whether the job runs already, the receiver knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,11 +58,6 @@ pub struct Tick {
     /// What has made it due.
     pub trigger: Trigger,
 }
-
-/// The schedules cannot be put in force.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot start the scheduler")]
-pub struct ScheduleError(#[source] JobSchedulerError);
 
 /// The schedules in force, until it is stopped or dropped.
 #[derive(Debug)]
@@ -75,30 +72,25 @@ pub struct Scheduler {
     next: watch::Receiver<Option<(String, DateTime<Utc>)>>,
 }
 
-/// Puts the schedules in force; `served` tells of each job what its earlier runs have served. From now on every job that is due is sent to `ticks`. Where that is full, the tick is
-/// dropped with a warning; where it is closed, nothing more is sent.
-///
-/// # Errors
-///
-/// When the scheduler crate cannot start.
-pub async fn start(
+/// Puts the schedules in force; `served` tells of each job what its earlier runs have served. From now on every job that
+/// is due is sent to `ticks`. Where that is full, the tick is dropped with a warning; where it is closed, nothing more is
+/// sent.
+pub fn start(
     schedules: &[ScheduleSettings],
     served: impl Fn(&str) -> Option<Served>,
     clock: &Clock,
     ticks: mpsc::Sender<Tick>,
-) -> Result<Scheduler, ScheduleError> {
-    let alarms = JobScheduler::new().await.map_err(ScheduleError)?;
-    alarms.start().await.map_err(ScheduleError)?;
+) -> Scheduler {
     let agenda = Agenda::new(schedules.to_vec(), served, clock.now());
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let (changes, others) = mpsc::unbounded_channel();
     let (tell_next, next) = watch::channel(None);
-    let keeper =
-        Keeper { agenda, alarms, clock: clock.clone(), ticks, rung: Arc::default(), tell_next };
+    let rung = Arc::default();
+    let keeper = Keeper { agenda, alarm: None, clock: clock.clone(), ticks, rung, tell_next };
     let stopped = stop.clone();
-    tasks.spawn(async move { keeper.keep(others, &stopped).await });
+    tasks.spawn(async move { stopped.run_until_cancelled(keeper.keep(others)).await });
     tasks.close();
-    Ok(Scheduler { stop, tasks, changes, next })
+    Scheduler { stop, tasks, changes, next }
 }
 
 impl Scheduler {
@@ -130,7 +122,8 @@ impl Drop for Scheduler {
 /// Keeps the agenda.
 struct Keeper {
     agenda: Agenda,
-    alarms: JobScheduler,
+    /// For the next moment, once it is near.
+    alarm: Option<Alarm>,
     clock: Clock,
     ticks: mpsc::Sender<Tick>,
     /// Told by every alarm.
@@ -139,35 +132,25 @@ struct Keeper {
 }
 
 impl Keeper {
-    /// Keeps the agenda until it is stopped, or nobody takes the ticks any more.
-    async fn keep(
-        mut self,
-        mut others: mpsc::UnboundedReceiver<Vec<ScheduleSettings>>,
-        stopped: &CancellationToken,
-    ) {
-        let kept = stopped.run_until_cancelled(async {
-            loop {
-                let now = self.clock.now();
-                if !self.look(now) {
-                    return;
-                }
-                self.set_alarms().await;
-                select! {
-                    () = self.rung.notified() => {}
-                    () = self.clock.sleep_until(now.boot.saturating_add(LOOK_AGAIN)) => {}
-                    Some(schedules) = others.recv() => {
-                        let now = self.clock.now();
-                        if !self.look(now) {
-                            return;
-                        }
-                        self.agenda.replace(schedules, now);
+    /// Keeps the agenda until nobody takes the ticks any more.
+    async fn keep(mut self, mut others: mpsc::UnboundedReceiver<Vec<ScheduleSettings>>) {
+        loop {
+            let now = self.clock.now();
+            if !self.look(now) {
+                return;
+            }
+            self.await_next(now);
+            select! {
+                () = self.rung.notified() => {}
+                () = self.clock.sleep_until(now.boot.saturating_add(LOOK_AGAIN)) => {}
+                Some(schedules) = others.recv() => {
+                    let now = self.clock.now();
+                    if !self.look(now) {
+                        return;
                     }
+                    self.agenda.replace(schedules, now);
                 }
             }
-        });
-        kept.await;
-        if let Err(error) = self.alarms.shutdown().await {
-            debug!(error = &error as &dyn std::error::Error, "the scheduler did not shut down");
         }
     }
 
@@ -180,12 +163,13 @@ impl Keeper {
         ticks.into_iter().all(|tick| request(&self.ticks, tick))
     }
 
-    /// Sets the alarms that are not set yet, and tells what is due next.
-    async fn set_alarms(&mut self) {
-        for moment in self.agenda.unarmed() {
-            set_alarm(&self.alarms, moment, self.clock.now().wall, &self.rung).await;
-        }
+    /// Sets the alarm for what is due next where that is near, and tells what it is.
+    fn await_next(&mut self, now: Now) {
         let next = self.agenda.next();
+        let near = next.map(|(_, moment)| moment).filter(|moment| *moment - now.wall <= NEAR);
+        if near != self.alarm.as_ref().map(|alarm| alarm.moment) {
+            self.alarm = near.map(|moment| Alarm::set(moment, now.wall, Arc::clone(&self.rung)));
+        }
         self.tell_next.send_if_modified(|told| {
             let changed = told.as_ref().map(|(job, moment)| (job.as_str(), *moment)) != next;
             if changed {
@@ -208,30 +192,6 @@ fn request(ticks: &mpsc::Sender<Tick>, tick: Tick) -> bool {
     }
 }
 
-/// Sets an alarm that rings at `moment` or less than two seconds after it, never before. One that cannot be set is made
-/// up for by the look at the agenda every ten seconds.
-async fn set_alarm(
-    alarms: &JobScheduler,
-    moment: DateTime<Utc>,
-    now: DateTime<Utc>,
-    rung: &Arc<Notify>,
-) {
-    // The crate adds whole seconds to its own time cut to a second: rounded up here, that is never before the moment.
-    let ahead = moment.signed_duration_since(now).to_std().unwrap_or_default();
-    let ahead = Duration::from_secs(ahead.as_secs() + u64::from(ahead.subsec_nanos() > 0));
-    let rung = Arc::clone(rung);
-    let alarm = Job::new_one_shot(ahead, move |_, _| rung.notify_one());
-    let set = match alarm {
-        Ok(alarm) => timeout(ALARM_TIME_OUT, alarms.add(alarm))
-            .await
-            .unwrap_or(Err(JobSchedulerError::CantAdd)),
-        Err(error) => Err(error),
-    };
-    if let Err(error) = set {
-        warn!(error = &error as &dyn std::error::Error, due = %moment, "no alarm could be set: the run may be late");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,8 +205,7 @@ mod tests {
         let clock = Clock::system().expect("Linux tells its boot id");
         let started = clock.now().wall;
         let (sender, mut ticks) = mpsc::channel(4);
-        let scheduler =
-            start(&[every_second()], |_| None, &clock, sender).await.expect("the scheduler starts");
+        let scheduler = start(&[every_second()], |_| None, &clock, sender);
         let first = ticks.recv().await.expect("a tick");
         let second = ticks.recv().await.expect("another tick");
         assert_eq!(first.job, "bookings");

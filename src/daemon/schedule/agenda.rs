@@ -63,8 +63,6 @@ struct Entry {
     settings: ScheduleSettings,
     /// When it is due next.
     next: Option<DateTime<Utc>>,
-    /// Whether an alarm was set for that moment.
-    armed: bool,
     /// What it is due for at once, whatever its schedule says.
     at_once: Option<Trigger>,
     /// The last moment that was served or left out.
@@ -117,17 +115,6 @@ impl Agenda {
         look
     }
 
-    /// The moments that no alarm was set for yet; they count as set from now on.
-    pub(super) fn unarmed(&mut self) -> Vec<DateTime<Utc>> {
-        let unarmed = self.entries.iter_mut().filter(|entry| !entry.armed);
-        unarmed
-            .filter_map(|entry| {
-                entry.armed = true;
-                entry.next
-            })
-            .collect()
-    }
-
     /// The job that is due next, and when.
     pub(super) fn next(&self) -> Option<(&str, DateTime<Utc>)> {
         let due = self.entries.iter().filter_map(|entry| Some((&*entry.settings.job, entry.next?)));
@@ -138,7 +125,7 @@ impl Agenda {
 impl Entry {
     fn new(settings: ScheduleSettings, now: Now) -> Self {
         let next = next_after(&settings, now.wall);
-        Self { settings, next, armed: false, at_once: None, passed: None }
+        Self { settings, next, at_once: None, passed: None }
     }
 
     fn at_start(settings: ScheduleSettings, served: Option<Served>, now: Now) -> Self {
@@ -196,14 +183,7 @@ impl Entry {
     /// Notes a moment as dealt with, and the next one as due.
     fn pass(&mut self, moment: DateTime<Utc>, now: Now) {
         self.passed = Some(Passed { moment, at: now.boot });
-        self.set_next(next_after(&self.settings, now.wall));
-    }
-
-    fn set_next(&mut self, next: Option<DateTime<Utc>>) {
-        if next != self.next {
-            self.next = next;
-            self.armed = false;
-        }
+        self.next = next_after(&self.settings, now.wall);
     }
 
     /// Finds the next moment anew, as the wall clock was put back.
@@ -216,7 +196,7 @@ impl Entry {
             }
             (next, _) => next,
         };
-        self.set_next(next);
+        self.next = next;
     }
 
     /// Whether the next moment is one that was dealt with before the clock was put back.
