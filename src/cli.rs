@@ -62,9 +62,10 @@ pub struct Arguments {
     )]
     config: PathBuf,
 
-    /// The form of the log on stderr
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text", global = true)]
-    log_format: LogFormat,
+    /// The form of the log on stderr; by default text, or where that is
+    /// systemd's journal, entries of the journal with their fields
+    #[arg(long, value_name = "FORMAT", value_enum, global = true)]
+    log_format: Option<LogFormat>,
 
     /// Run all jobs once, now, and exit
     #[arg(long)]
@@ -285,7 +286,7 @@ fn usage(message: &str) -> ExitStatus {
 }
 
 fn print_error(text: &str) {
-    console::print(&format!("error: {text}"));
+    console::print_error(&format!("error: {text}"));
 }
 
 /// Prints to stdout. A reader who has gone (`| head`) has read enough: that is no error.

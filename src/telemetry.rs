@@ -1,17 +1,23 @@
-//! Logging: set up once, by the binary. Logs go to stderr; stdout is for results.
+//! Logging: set up once, by the binary. Logs go to stderr, or where that is systemd's journal, there by its own protocol;
+//! stdout is for results.
+
+pub mod journal;
 
 use std::{
     env,
     ffi::OsStr,
     io::{self, IsTerminal},
+    path::Path,
 };
 
+use self::journal::Journal;
 use tracing::{Level, Metadata, Subscriber, level_filters::LevelFilter, warn};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
     filter::{FilterFn, ParseError},
     fmt::{self, MakeWriter},
     layer::SubscriberExt,
+    registry::LookupSpan,
     util::{SubscriberInitExt, TryInitError},
 };
 
@@ -35,10 +41,9 @@ impl Verbosity {
 }
 
 /// How a log line looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people: one line an event, in colour on a terminal.
-    #[default]
     Text,
     /// For machines: one JSON object an event.
     Json,
@@ -49,20 +54,36 @@ pub enum LogFormat {
 #[error("logging is set up already")]
 pub struct TelemetryError(#[source] TryInitError);
 
-/// Sets logging up for the whole program: to `writer`, which ends at stderr, filtered by `RUST_LOG` (else by `verbosity`), in colour only on a terminal and where `NO_COLOR` is unset or empty (<https://no-color.org>).
+/// Sets logging up for the whole program, filtered by `RUST_LOG` (else by `verbosity`).
+///
+/// Without a `format`, events go to the journal where stderr is that; else as text. Lines go to `writer`, which ends at
+/// stderr, in colour only on a terminal and where `NO_COLOR` is unset or empty (<https://no-color.org>).
 ///
 /// A `RUST_LOG` that cannot be read is warned about, and the default used.
 ///
 /// # Errors
 ///
 /// When it was called before.
-pub fn init<W>(format: LogFormat, verbosity: Verbosity, writer: W) -> Result<(), TelemetryError>
+pub fn init<W>(
+    format: Option<LogFormat>,
+    verbosity: Verbosity,
+    writer: W,
+) -> Result<(), TelemetryError>
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let (filter, unreadable) = filter(env::var_os("RUST_LOG").as_deref(), verbosity);
-    let colour = in_colour(io::stderr().is_terminal(), env::var_os("NO_COLOR").as_deref());
-    subscriber(format, colour, filter, writer).try_init().map_err(TelemetryError)?;
+    // Where the journal does not answer, the stream that it reads stderr by takes text.
+    let journal = (format.is_none() && journal::is_stderr())
+        .then(|| Journal::connect(Path::new(journal::SOCKET)).ok())
+        .flatten();
+    let sink = if let Some(journal) = journal {
+        journal.boxed()
+    } else {
+        let colour = in_colour(io::stderr().is_terminal(), env::var_os("NO_COLOR").as_deref());
+        lines(format.unwrap_or(LogFormat::Text), colour, writer)
+    };
+    subscriber(filter, sink).try_init().map_err(TelemetryError)?;
     if let Some(error) = unreadable {
         warn!(
             error = &error as &dyn std::error::Error,
@@ -99,23 +120,26 @@ pub fn in_colour(terminal: bool, no_color: Option<&OsStr>) -> bool {
     terminal && no_color.is_none_or(OsStr::is_empty)
 }
 
-fn subscriber<W>(
-    format: LogFormat,
-    colour: bool,
-    filter: EnvFilter,
-    writer: W,
-) -> impl Subscriber + Send + Sync
+/// What is done with an event that is let through.
+type Sink<S> = Box<dyn Layer<S> + Send + Sync>;
+
+/// Writes events line by line.
+fn lines<W, S>(format: LogFormat, colour: bool, writer: W) -> Sink<S>
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
 {
     // A line that cannot be written is lost; a complaint about it on the same stderr would panic.
     let lines = fmt::layer().with_writer(writer).with_ansi(colour).log_internal_errors(false);
-    let lines: Box<dyn Layer<_> + Send + Sync> = match format {
+    match format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
-    };
+    }
+}
+
+fn subscriber(filter: EnvFilter, sink: Sink<Registry>) -> impl Subscriber + Send + Sync {
     let discreet = FilterFn::new(tells_no_data).with_max_level_hint(LevelFilter::TRACE);
-    Registry::default().with(filter).with(discreet).with(lines)
+    Registry::default().with(sink).with(filter).with(discreet)
 }
 
 #[cfg(test)]
@@ -145,7 +169,7 @@ mod tests {
         let page = Page::default();
         let writer = page.clone();
         let (filter, _) = filter(rust_log.map(OsStr::new), Verbosity::Doings);
-        let subscriber = subscriber(format, colour, filter, move || writer.clone());
+        let subscriber = subscriber(filter, lines(format, colour, move || writer.clone()));
         tracing::subscriber::with_default(subscriber, || {
             info!(endpoint.name = "users", "page committed");
             debug!("detail");
@@ -175,7 +199,8 @@ mod tests {
         let page = Page::default();
         let writer = page.clone();
         let (filter, _) = filter(Some(OsStr::new("trace,hyper=trace")), Verbosity::Doings);
-        let subscriber = subscriber(LogFormat::Text, false, filter, move || writer.clone());
+        let lines = lines(LogFormat::Text, false, move || writer.clone());
+        let subscriber = subscriber(filter, lines);
         tracing::subscriber::with_default(subscriber, || {
             trace!(target: "hyper::proto", "every byte");
             trace!(target: "mapiq_sync_of_another", "every row");

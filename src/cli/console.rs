@@ -8,7 +8,7 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
-use crate::telemetry;
+use crate::telemetry::{self, journal};
 
 /// The bars below everything else; there are none where stderr is no terminal, or no run is under way.
 static BARS: LazyLock<Mutex<MultiProgress>> = LazyLock::new(Mutex::default);
@@ -54,6 +54,15 @@ pub(super) fn clear_bars() {
 pub(super) fn print(text: &str) {
     // In one write: after each the bars are drawn again, right behind what has no end of a line yet.
     Log.write_all(format!("{text}\n").as_bytes()).ok();
+}
+
+/// Prints an error to stderr; where systemd's journal reads that, as one.
+pub(super) fn print_error(text: &str) {
+    if journal::is_stderr() {
+        journal::write_error(text).ok();
+    } else {
+        print(text);
+    }
 }
 
 /// Writes to stderr, above the bars.

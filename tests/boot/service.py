@@ -71,11 +71,12 @@ class Service:
         found = self.container.run("journalctl", "--lines=1", "--quiet", "--output=json").stdout
         return json.loads(found)["__CURSOR"]
 
-    def journal(self, after=None):
-        """What the unit has written, or what it has since."""
+    def journal(self, after=None, form="cat", priority="debug"):
+        """What the unit has written, or what it has since, of that priority or a higher one."""
         self.container.run("journalctl", "--sync")
         since = [] if after is None else ["--after-cursor", after]
-        return self.container.run("journalctl", "--unit", self.unit, "--output=cat", "--quiet", *since).stdout
+        return self.container.run("journalctl", "--unit", self.unit, f"--output={form}", f"--priority={priority}",
+                                  "--quiet", *since).stdout
 
     def wait_for_journal(self, what, after):
         """Waits until the unit has written something."""

@@ -1,7 +1,10 @@
 """What happens to the service in its life, one function each, in this order."""
 
+import json
 import re
+import sqlite3
 import subprocess
+import time
 
 from container import ENVIRONMENT, Failed, wait_for
 from service import API, SECRET, Service, Simulator, expect, expect_in
@@ -112,6 +115,9 @@ def start(world):
     expect("users in the database", world.service.count("SELECT count(*) FROM users"), 2000)
     expect("a restart is tried after", world.service.show("RestartUSec"), "30s")
     expect("the journal shows the secret", SECRET in world.service.journal(), False)
+    entries = [json.loads(line) for line in world.service.journal(form="json").splitlines()]
+    fields = {(entry["PRIORITY"], entry["MAPIQ_RESULT"]) for entry in entries if "MAPIQ_RUN_ID" in entry}
+    expect("runs in the journal, by its fields", fields, {("6", "ok")})
 
 
 @step("an analyst of its group reads the database, and nobody else")
@@ -204,6 +210,7 @@ def outage(world):
 @step("a secret that is refused: it ends with 77, stays so, and the status says why")
 def wrong_secret(world):
     service = world.service
+    cursor = service.cursor()
     # It is refused at the first request, which may be before or after the status is shown.
     world.runbook.run(world.container, "rotate", input="another\n", status=None)
     service.wait_for_state("failed failed")
@@ -211,6 +218,7 @@ def wrong_secret(world):
     status = service.status()
     expect_in("the status", "invalid_client", status)
     expect_in("the status", "status=77", status)
+    expect_in("the errors of the journal", "invalid_client", service.journal(cursor, priority="err"))
     world.runbook.run(world.container, "rotate", input=f"{SECRET}\n")
     service.wait_for_run()
 
@@ -295,13 +303,37 @@ def tenant_service(world, tenant):
                    f"/var/lib/mapiq-sync-tenants/{tenant}/mapiq.db")
 
 
-@step("it starts with the machine, and goes on")
+@step("it starts with the machine, makes up for a run that was missed, once, and goes on")
 def reboot(world):
-    last = world.service.last_run()
-    world.container.reboot()
-    world.service.wait_for_state("active running")
-    world.service.wait_for_run(last)
-    expect("the database is", world.service.rows("PRAGMA integrity_check"), [("ok",)])
+    service = world.service
+    # Half an hour away, whenever this is.
+    minute = (time.gmtime().tm_min + 30) % 60
+    config = world.container.path("/etc/mapiq-sync/config.toml")
+    config.write_text(config.read_text() + f"""
+[[job]]
+name = "hourly"
+schedule = "0 {minute} * * * *"
+endpoints = ["buildings"]
+""")
+    world.runbook.run(world.container, "reload")
+    hourly = "SELECT count(*) FROM _sync_runs WHERE job = 'hourly' AND trigger = ? AND result = 'ok'"
+    world.container.run("systemctl", "kill", "--signal=USR1", "mapiq-sync")
+    wait_for("a run of the hourly job, by the signal", lambda: service.count(hourly, "signal"))
+    last = service.last_run()
+
+    def five_hours_pass():
+        with sqlite3.connect(world.container.path(service.database)) as database:
+            database.execute("UPDATE _sync_runs SET started_at = strftime('%Y-%m-%dT%H:%M:%fZ', started_at, '-5 hours'), "
+                             "finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', finished_at, '-5 hours')")
+        database.close()
+
+    world.container.reboot(five_hours_pass)
+    service.wait_for_state("active running")
+    service.wait_for_run(last)
+    wait_for("the run that was missed", lambda: service.count(hourly, "catch-up"))
+    service.wait_for_run()
+    expect("runs that made up for it", service.count(hourly, "catch-up"), 1)
+    expect("the database is", service.rows("PRAGMA integrity_check"), [("ok",)])
 
 
 @step("an upgrade in place keeps the configuration, and starts anew what runs")

@@ -3,6 +3,7 @@
 mod beside;
 mod ends;
 mod gone;
+mod journal;
 mod logs;
 mod notices;
 mod reloads;

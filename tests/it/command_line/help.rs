@@ -46,13 +46,12 @@ fn help_says_what_there_is_and_what_the_exit_status_means() {
               [default: config.toml]
 
           --log-format <FORMAT>
-              The form of the log on stderr
+              The form of the log on stderr; by default text, or where that is
+              systemd's journal, entries of the journal with their fields
 
               Possible values:
               - text: For people: one line an event, in colour on a terminal
               - json: For machines: one JSON object an event
-
-              [default: text]
 
           --run-now
               Run all jobs once, now, and exit
