@@ -1,8 +1,9 @@
-//! The files of the open database: told from others that have taken their place.
+//! The files of the open database: how they are made, and told from others that have taken their place.
 
 use std::{
-    fs, io,
-    os::unix::fs::MetadataExt,
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, fchown},
     path::{Path, PathBuf},
 };
 
@@ -44,6 +45,24 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// Makes a file that is not there; `None`: it is. What root makes belongs to the folder's owner and group, as the service
+/// that the folder is for could not open it otherwise. (SQLite sees to that for the files that it makes itself.)
+///
+/// Only a file that was made here is handed over, never one that was found: that could be a link to any other.
+pub(super) fn create(path: &Path, mode: u32) -> io::Result<Option<File>> {
+    let file = match OpenOptions::new().write(true).create_new(true).mode(mode).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if rustix::process::geteuid().is_root() {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let owner = fs::metadata(folder.unwrap_or(Path::new(".")))?;
+        fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(Some(file))
 }
 
 fn identity(path: &Path) -> io::Result<Identity> {

@@ -3,12 +3,11 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use super::StoreError;
+use super::{StoreError, files};
 
 /// How often, and how many times, it is looked whether another process has finished opening: a minute in all.
 const OPENING_LOOK: Duration = Duration::from_millis(50);
@@ -56,13 +55,11 @@ fn locked(file: &File, path: &Path) -> Result<bool, StoreError> {
 }
 
 fn open(path: &Path, mode: u32) -> Result<File, StoreError> {
-    OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(mode)
-        .open(path)
-        .map_err(|source| StoreError::Create { path: path.to_owned(), source })
+    let made = files::create(path, mode).and_then(|made| match made {
+        Some(file) => Ok(file),
+        None => OpenOptions::new().write(true).open(path),
+    });
+    made.map_err(|source| StoreError::Create { path: path.to_owned(), source })
 }
 
 pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {

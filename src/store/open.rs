@@ -2,9 +2,9 @@
 
 use std::{
     borrow::Cow,
-    fs::{self, OpenOptions, Permissions},
+    fs::{self, Permissions},
     io,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     path::Path,
     time::Duration,
 };
@@ -18,6 +18,7 @@ use sqlx::{
 use super::{
     Settings, StoreError, alive, ddl,
     error::{Cause, Doing},
+    files,
     header::{self, APPLICATION_ID},
     lock,
 };
@@ -117,9 +118,8 @@ async fn bring_up_to_date(
 /// Makes the file with its permissions before anything is in it: SQLite gives its `-wal` and `-shm` files the same ones.
 /// A file that is there is left alone: its mode is set once it has been found to be ours.
 fn make_file(path: &Path, mode: u32) -> Result<(), StoreError> {
-    match OpenOptions::new().write(true).create_new(true).mode(mode).open(path) {
+    match files::create(path, mode) {
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(source) => Err(StoreError::Create { path: path.to_owned(), source }),
     }
 }

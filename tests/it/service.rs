@@ -1,10 +1,16 @@
 //! What tells how everything is doing, and what a person does to one endpoint by hand.
 
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, chown},
+};
+
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::{
     listing::{endpoint, page, refusal},
+    mounts::not_checked,
     support::{Answer, Api, Sandbox, wait_until},
 };
 
@@ -165,4 +171,33 @@ fn what_is_not_there_yet_is_told() {
         sandbox.run(&[command]).expect_status(74).expect_stderr("yet: the first run makes it");
     }
     assert!(!sandbox.database().exists(), "who only looks makes none");
+}
+
+#[test]
+fn what_root_makes_in_the_folder_of_a_service_belongs_to_the_service() {
+    const SERVICE: u32 = 61_234;
+    if !rustix::process::geteuid().is_root() {
+        not_checked("since only root gives files away: files that root makes for a service");
+        return;
+    }
+    let api = Api::serve(|asked| page(asked, 1));
+    let mut sandbox = Sandbox::with_api(&api.url(), &endpoint("users", "/users", ""));
+    let folder = sandbox.path().join("state");
+    fs::create_dir(&folder).expect("the folder is writable");
+    chown(&folder, Some(SERVICE), Some(SERVICE)).expect("root gives a folder away");
+    sandbox.set("MAPIQ_SYNC__DATABASE__PATH", "state/mapiq.db");
+    let database = folder.join("mapiq.db");
+
+    sandbox.run(&["--run-now"]).expect_status(0);
+    let files = fs::read_dir(&folder).expect("the folder is readable").map(|file| {
+        let file = file.expect("the folder is readable");
+        let found = file.metadata().expect("the file is there");
+        (file.file_name(), found.uid(), found.gid())
+    });
+    let files: Vec<_> = files.collect();
+    assert!(database.exists() && files.len() > 2, "{files:?}");
+    assert!(
+        files.iter().all(|(_, user, group)| (*user, *group) == (SERVICE, SERVICE)),
+        "{files:?}"
+    );
 }
