@@ -28,6 +28,7 @@ mod outlook;
 mod overview;
 mod page;
 mod pauses;
+mod proposal;
 mod query;
 mod reading;
 mod rejects;
@@ -76,6 +77,7 @@ pub use self::{
         overview,
     },
     pauses::AskedPause,
+    proposal::{ColumnChange, Proposal, ProposedColumn},
     query::{Grid, query},
     rejects::{KeptReject, RejectBounds, Retried, Retry, rejects},
     row_set::RowSet,
