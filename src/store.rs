@@ -44,6 +44,7 @@ mod size;
 mod statements;
 mod sweeps;
 mod upsert;
+mod usable;
 mod widths;
 mod writer;
 
@@ -88,6 +89,7 @@ pub use self::{
     set_aside::SetAside,
     size::{Sizes, sizes},
     sweeps::{Bounds, Dates, Origin, Plan, Slice, Sweep, SweepId},
+    usable::{Presence, Usable, usable},
     widths::LearntWidth,
 };
 use crate::{
