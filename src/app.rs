@@ -19,9 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     plan::{Forecast, GroupForecast, JobForecast, plan},
-    preflight::{
-        Finding, JobTimes, Offline, Online, TokenLook, Trouble, Verdict, offline, online,
-    },
+    preflight::{Finding, JobTimes, Offline, Online, TokenLook, Trouble, Verdict, offline, online},
     serve::{Load, Service, Told, watcher},
     status::{EndpointStatus, Freshness, JobStatus, Status, status},
     upkeep::{Rebuild, clear_pauses, rebuild},

@@ -136,11 +136,14 @@ fn job_times(schedule: &ScheduleSettings, now: DateTime<Utc>) -> JobTimes {
 fn configuration(config: &Config, file: &Path) -> Finding {
     let what = "configuration";
     let sync::Settings { endpoints, jobs, .. } = &config.sync;
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
     let told = format!(
-        "{}: {} of endpoints, {} of jobs, without an error",
+        "{}: {} endpoint{}, {} job{}, no error",
         file.display(),
         endpoints.len(),
-        jobs.len()
+        plural(endpoints.len()),
+        jobs.len(),
+        plural(jobs.len())
     );
     let idle = endpoints.iter().map(|endpoint| endpoint.name.as_str());
     let idle: Vec<&str> = idle
@@ -159,7 +162,11 @@ fn configuration(config: &Config, file: &Path) -> Finding {
             file.display()
         ));
     }
-    if todo.is_empty() { Finding::good(what, told) } else { Finding::doubt(what, told, todo.join("; ")) }
+    if todo.is_empty() {
+        Finding::good(what, told)
+    } else {
+        Finding::doubt(what, told, todo.join("; "))
+    }
 }
 
 /// A secret, and who may read it.
@@ -185,7 +192,8 @@ fn secret(whereabouts: Whereabouts) -> Finding {
 fn client(config: &Config) -> Finding {
     let what = "HTTP client";
     // What there is of credentials was told already.
-    let nobody = || Credentials { client_id: String::new(), client_secret: SecretString::default() };
+    let nobody =
+        || Credentials { client_id: String::new(), client_secret: SecretString::default() };
     let nobody = CredentialsSource(Arc::new(move || Ok(nobody())));
     let told = |client: &Client| {
         let base = client.base_url();
@@ -199,9 +207,12 @@ fn client(config: &Config) -> Finding {
     };
     match Client::new(config.api.clone(), nobody) {
         Ok(client) => Finding::good(what, told(&client)),
-        Err(error) => {
-            Finding::wrong(what, "cannot be set up", Trouble::Config, chain(&AppError::Client(error)))
-        }
+        Err(error) => Finding::wrong(
+            what,
+            "cannot be set up",
+            Trouble::Config,
+            chain(&AppError::Client(error)),
+        ),
     }
 }
 

@@ -89,6 +89,24 @@ pub(super) fn in_a_line(text: &str, length: usize) -> String {
     line
 }
 
+/// Breaks a text into lines that fit a plain terminal. A longer word has a line of its own.
+pub(super) fn wrapped(text: &str) -> String {
+    const COLUMNS: usize = 79;
+    let mut lines = String::new();
+    let mut column = 0;
+    for word in text.split_whitespace() {
+        let width = word.chars().count();
+        if column > 0 {
+            let fits = column + 1 + width <= COLUMNS;
+            lines.push(if fits { ' ' } else { '\n' });
+            column = if fits { column + 1 } else { 0 };
+        }
+        lines.push_str(word);
+        column += width;
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -96,11 +96,7 @@ fn propose(
         is_key: false,
         change: ColumnChange::New,
     });
-    Proposal {
-        is_there,
-        columns: present.chain(added).collect(),
-        without_room: overflowed.len(),
-    }
+    Proposal { is_there, columns: present.chain(added).collect(), without_room: overflowed.len() }
 }
 
 #[cfg(test)]
@@ -156,9 +152,6 @@ mod tests {
             &[r#"{"id":"a","n":7,"gone":true}"#],
             &[r#"{"id":"b","n":"seven","more":null}"#, r#"{"id":"c","more":true}"#],
         );
-        assert_eq!(
-            columns,
-            ["id TEXT key Stays", "n TEXT Widened(Integer)", "more BOOLEAN New"]
-        );
+        assert_eq!(columns, ["id TEXT key Stays", "n TEXT Widened(Integer)", "more BOOLEAN New"]);
     }
 }

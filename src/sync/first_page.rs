@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use url::Url;
 
-pub use self::doubts::{Doubt, NextPage};
 use self::doubts::Envelope;
+pub use self::doubts::{Doubt, NextPage};
 use super::{
     EndpointSettings,
     reading::{self, Records},
@@ -75,8 +75,7 @@ pub(super) fn judge<'r>(
     for reject in &records.rejected {
         *rejected.entry(&reject.reason).or_default() += 1;
     }
-    let rejected =
-        rejected.into_iter().map(|(reason, count)| (reason.to_owned(), count)).collect();
+    let rejected = rejected.into_iter().map(|(reason, count)| (reason.to_owned(), count)).collect();
     let is_all = matches!(step, Step::End(_));
     let judged = FirstPage {
         records: seen.records,
@@ -112,9 +111,8 @@ fn doubts(
     let unmet = flattener.unmet().into_iter();
     doubts.extend(unmet.map(|(setting, path)| Doubt::Unmet { setting, path: path.clone() }));
     let field = endpoint.window.as_ref().and_then(|window| window.field.as_ref());
-    let field = field.filter(|path| {
-        page.records.iter().all(|record| path.resolve(record).is_none())
-    });
+    let field =
+        field.filter(|path| page.records.iter().all(|record| path.resolve(record).is_none()));
     doubts.extend(field.map(|path| Doubt::Unmet { setting: "window.field", path: path.clone() }));
     doubts
 }

@@ -71,9 +71,7 @@ impl Runner {
         let outcome = match self.first_page(endpoint, zone, &mut requester).await {
             Ok((page, columns)) => LookOutcome::Page(Box::new(page), columns),
             Err(Halt::Paused(pause)) => LookOutcome::Paused(pause),
-            Err(Halt::Failed(error)) => {
-                LookOutcome::Failed(located(&self.shared.store, error))
-            }
+            Err(Halt::Failed(error)) => LookOutcome::Failed(located(&self.shared.store, error)),
         };
         Look { endpoint: endpoint.name.clone(), answered: requester.take_answered(), outcome }
     }
@@ -87,8 +85,7 @@ impl Runner {
         let Shared { store, client, .. } = &self.shared;
         let (response, too_wide) = self.ask(endpoint, zone, requester).await?;
         let mut flattener = Flattener::new(endpoint.transforms.clone());
-        let judged =
-            first_page::judge(endpoint, &mut flattener, &response, client.base_url());
+        let judged = first_page::judge(endpoint, &mut flattener, &response, client.base_url());
         let (mut page, records) = judged.map_err(|unreadable| match unreadable {
             Unreadable::Page(source) => EndpointError::Page { page: 1, source },
             Unreadable::Listing(source) => EndpointError::Listing { page: 1, source },
@@ -126,12 +123,12 @@ impl Runner {
                 }
                 Answer::NotFound(problem) | Answer::Refused(problem) => problem,
             };
-            let narrower = endpoint.window.as_ref().filter(|window| {
-                problem.is_about_range([&window.from_param, &window.to_param])
-            });
+            let narrower = endpoint
+                .window
+                .as_ref()
+                .filter(|window| problem.is_about_range([&window.from_param, &window.to_param]));
             let slice = Slice { number: 0, bounds: bounds.clone(), state: None, pages: 0 };
-            let narrower =
-                narrower.and_then(|window| plan::narrower(window, zone, &[slice]));
+            let narrower = narrower.and_then(|window| plan::narrower(window, zone, &[slice]));
             let Some(plan::Narrower { refused, width, slices }) = narrower else {
                 return Err(EndpointError::Http { page: 1, problem }.into());
             };

@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
-    Ending, EndpointReport, EndpointSettings, Event, JobReport, JobSettings, NotBefore, Pause, Settings,
+    Ending, EndpointReport, EndpointSettings, Event, JobReport, JobSettings, NotBefore, Pause,
+    Settings,
     attempt::{Halt, pause_length},
     error::EndpointError,
     hold::{self, Turn},

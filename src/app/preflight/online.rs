@@ -61,8 +61,7 @@ pub async fn online(
     let api = crate::api::Settings { max_elapsed: Duration::ZERO, ..config.api };
     let client = Client::new(api, config.credentials).map_err(AppError::Client)?;
     let store = Store::open(ledger, clock.clone()).await?;
-    let runner =
-        Runner::new(config.sync, client.clone(), store.clone(), clock.clone(), watcher);
+    let runner = Runner::new(config.sync, client.clone(), store.clone(), clock.clone(), watcher);
     let token = token(&runner, &client, &clock).await;
     let endpoints: Vec<(&str, Tz)> =
         endpoints.iter().map(|(name, zone)| (name.as_str(), *zone)).collect();

@@ -29,8 +29,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 
 #[test]
 fn the_first_place_found_wins_and_an_empty_one_counts_as_absent() {
-    let folder =
-        folder(&[("client_id", "systemd-id\n"), ("client_secret", "systemd-secret\n")]);
+    let folder = folder(&[("client_id", "systemd-id\n"), ("client_secret", "systemd-secret\n")]);
     let path = folder.path().to_str().expect("the path is UTF-8");
     let config_secret = folder.path().join("client_id");
     let all = environment(&[
@@ -67,13 +66,11 @@ fn what_is_missing_names_every_place_looked_at() {
     let error = look(&environment(&[("MAPIQ_CLIENT_ID", " ")]), None, None);
     assert_eq!(
         error,
-        Err(
-            "no client id in any of MAPIQ_CLIENT_ID (empty), $CREDENTIALS_DIRECTORY/client_id \
+        Err("no client id in any of MAPIQ_CLIENT_ID (empty), $CREDENTIALS_DIRECTORY/client_id \
              (the variable is not set), api.client_id in c.toml (not set); no client secret in \
              any of MAPIQ_CLIENT_SECRET (not set), $CREDENTIALS_DIRECTORY/client_secret (the \
              variable is not set), api.client_secret_file in c.toml (not set)"
-                .into()
-        )
+            .into())
     );
 }
 
@@ -137,8 +134,7 @@ fn a_hash_key_is_found_in_three_places_and_long_enough() {
 fn a_file_that_cannot_be_read_is_not_passed_over() {
     let folder = folder(&[]);
     fs::create_dir(folder.path().join("client_secret")).expect("the folder is writable");
-    let variables =
-        environment(&[("CREDENTIALS_DIRECTORY", &folder.path().display().to_string())]);
+    let variables = environment(&[("CREDENTIALS_DIRECTORY", &folder.path().display().to_string())]);
     let error = look(&variables, Some("id"), None).expect_err("a folder is no secret");
     assert!(error.contains("client_secret cannot be read"), "{error}");
 }

@@ -26,11 +26,8 @@ impl Requester<'_> {
             turn = turn.lock() => turn,
         };
         self.has_waited(self.shared.clock.now().boot.since(came), Waited::Limit);
-        let asker = Asker {
-            group: &self.endpoint.group,
-            endpoint: &self.endpoint.name,
-            run: self.run,
-        };
+        let asker =
+            Asker { group: &self.endpoint.group, endpoint: &self.endpoint.name, run: self.run };
         let mut told = None;
         loop {
             if self.stop.is_cancelled() {

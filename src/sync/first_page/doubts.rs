@@ -85,7 +85,10 @@ impl fmt::Display for Doubt {
             Self::EndsEarly { records, total, next, instead } => {
                 match total {
                     Some(total) => write!(f, "the API has {total} records, and")?,
-                    None => write!(f, "the first page has {records} records, a usual size of pages, and no total is stated:")?,
+                    None => write!(
+                        f,
+                        "the first page has {records} records, a usual size of pages, and no total is stated:"
+                    )?,
                 }
                 match next {
                     NextPage::Nothing => f.write_str(" nothing would be read behind the first page, as there is no `pagination`: is the listing paged?")?,
@@ -96,14 +99,23 @@ impl fmt::Display for Doubt {
                 write_instead(f, instead)
             }
             Self::NoTotal { path, instead } => {
-                write!(f, "nothing lies at total = \"{path}\", so that nobody notices records that are left out: is it spelled as the API does?")?;
+                write!(
+                    f,
+                    "nothing lies at total = \"{path}\", so that nobody notices records that are left out: is it spelled as the API does?"
+                )?;
                 write_instead(f, instead)
             }
             Self::Unmet { setting, path } => {
-                write!(f, "no record of the first page has the field of {setting} = \"{path}\": is it spelled as the API does?")
+                write!(
+                    f,
+                    "no record of the first page has the field of {setting} = \"{path}\": is it spelled as the API does?"
+                )
             }
             Self::TooWide { refused, taken } => {
-                write!(f, "the API refuses a range of {refused} and takes one of {taken}: a sync finds that out by itself, `window.slice` saves it the requests")
+                write!(
+                    f,
+                    "the API refuses a range of {refused} and takes one of {taken}: a sync finds that out by itself, `window.slice` saves it the requests"
+                )
             }
         }
     }
@@ -131,7 +143,8 @@ impl Envelope {
             match json::kind(value) {
                 Kind::Object => {
                     let inner = json::members(value).unwrap_or_default();
-                    let inner = inner.iter().map(|(inner, value)| (format!("{key}.{inner}"), *value));
+                    let inner =
+                        inner.iter().map(|(inner, value)| (format!("{key}.{inner}"), *value));
                     scalars.extend(inner.map(|(path, value)| (path, json::kind(value))));
                 }
                 kind => scalars.push((key.clone().into_owned(), kind)),
@@ -147,7 +160,9 @@ impl Envelope {
             words.iter().any(|word| path.contains(word))
         };
         let found = self.scalars.iter().filter(|(path, kind)| {
-            kinds.contains(kind) && is_like(path) && configured.is_none_or(|own| own.as_str() != path)
+            kinds.contains(kind)
+                && is_like(path)
+                && configured.is_none_or(|own| own.as_str() != path)
         });
         found.map(|(path, _)| path.clone()).take(NAMED).collect()
     }

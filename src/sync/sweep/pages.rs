@@ -85,8 +85,7 @@ impl Sweeper<'_> {
             if let Some(full) = self.shared.store.look_after_log().await? {
                 return Err(Halt::Paused(Pause::FullLog(full)));
             }
-            let url =
-                reading::url(&self.shared.client, self.endpoint, &place.range, &place.state);
+            let url = reading::url(&self.shared.client, self.endpoint, &place.range, &place.state);
             let read = match self.requester.get(&url).await? {
                 Answer::Page(response) => self.read(&mut place, &response).await?,
                 answer => self.no_page(&mut place, answer).await?,
