@@ -182,6 +182,3 @@ fn closing(todos: &[Todo], online: bool, asked: bool) -> String {
     }
     lines.join("\n")
 }
-
-#[cfg(test)]
-mod tests;

@@ -11,7 +11,10 @@ use super::{
 use crate::{
     app::{Online, TokenLook},
     store::{ColumnChange, Proposal, ProposedColumn},
-    sync::{Answered, EndpointSettings, FailureClass, FirstPage, Look, LookOutcome, Pause, chain},
+    sync::{
+        Answered, EndpointSettings, FailureClass, FirstPage, Look, LookOutcome, Pause, chain,
+        seconds,
+    },
 };
 
 /// So many columns of an endpoint are named.
