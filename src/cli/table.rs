@@ -149,4 +149,13 @@ mod tests {
         let sizes = [0, 1, 999_000, 999_999, 1_000_000, 12_345_678, 1_234_500_001].map(size);
         assert_eq!(sizes, ["0 kB", "1 kB", "999 kB", "1000 kB", "1.0 MB", "12.4 MB", "1,234.6 MB"]);
     }
+
+    #[test]
+    fn lines_are_as_full_as_they_can_be() {
+        let text = wrapped(&"word ".repeat(40));
+        let lines: Vec<usize> = text.lines().map(str::len).collect();
+        assert_eq!(lines, [79, 79, 39]);
+        let long = "x".repeat(90);
+        assert_eq!(wrapped(&format!("a {long} b")), format!("a\n{long}\nb"));
+    }
 }

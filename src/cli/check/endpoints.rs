@@ -112,11 +112,11 @@ fn key(page: &FirstPage) -> String {
     }
 }
 
-fn is_new(column: &&ProposedColumn) -> bool {
+fn is_new(column: &ProposedColumn) -> bool {
     column.change == ColumnChange::New
 }
 
-fn is_widened(column: &&ProposedColumn) -> bool {
+fn is_widened(column: &ProposedColumn) -> bool {
     matches!(column.change, ColumnChange::Widened(_))
 }
 
@@ -124,8 +124,10 @@ fn count(proposal: &Proposal) -> String {
     let columns = &proposal.columns;
     let mut parts = vec![thousands(columns.len() as u64)];
     if proposal.is_there {
-        let (new, widened) =
-            (columns.iter().filter(is_new).count(), columns.iter().filter(is_widened).count());
+        let (new, widened) = (
+            columns.iter().filter(|column| is_new(column)).count(),
+            columns.iter().filter(|column| is_widened(column)).count(),
+        );
         for (count, what) in [(new, "new"), (widened, "widened")] {
             if count > 0 {
                 parts.push(format!("{} {what}", thousands(count as u64)));

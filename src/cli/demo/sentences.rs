@@ -168,13 +168,4 @@ mod tests {
         );
         assert!(rows(counts, 0, &GOOD).ends_with("and were not written."));
     }
-
-    #[test]
-    fn lines_are_as_full_as_they_can_be() {
-        let text = wrapped(&"word ".repeat(40));
-        let lines: Vec<usize> = text.lines().map(str::len).collect();
-        assert_eq!(lines, [79, 79, 39]);
-        let long = "x".repeat(90);
-        assert_eq!(wrapped(&format!("a {long} b")), format!("a\n{long}\nb"));
-    }
 }

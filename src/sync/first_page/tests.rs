@@ -40,10 +40,8 @@ fn judged(endpoint: &EndpointSettings, body: &str) -> FirstPage {
         body: body.as_bytes().to_vec(),
     };
     let mut flattener = Flattener::new(endpoint.transforms.clone());
-    match judge(endpoint, &mut flattener, &response, &base) {
-        Ok((page, _)) => page,
-        Err(_) => panic!("{body} cannot be read"),
-    }
+    let judged = judge(endpoint, &mut flattener, &response, &base);
+    judged.unwrap_or_else(|_| panic!("{body} cannot be read")).0
 }
 
 #[test]
