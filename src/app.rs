@@ -6,6 +6,7 @@ mod health;
 mod logging;
 mod metrics;
 mod plan;
+mod preflight;
 mod serve;
 mod status;
 mod upkeep;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     plan::{Forecast, GroupForecast, JobForecast, plan},
+    preflight::{Finding, JobTimes, Offline, Online, TokenLook, Trouble, Verdict, offline, online},
     serve::{Load, Service, Told, watcher},
     status::{EndpointStatus, Freshness, JobStatus, Status, status},
     upkeep::{Rebuild, clear_pauses, rebuild},

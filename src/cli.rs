@@ -3,6 +3,7 @@
 mod arguments;
 mod backfill;
 mod backup;
+mod check;
 mod completions;
 mod console;
 mod demo;
@@ -23,7 +24,7 @@ mod upkeep;
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -103,11 +104,13 @@ enum Command {
     Manual(manual::ManualArgs),
 }
 
-/// Those that begin with the configuration, and need no credentials.
+/// Those that begin with the configuration, and need no credentials, or look for them themselves.
 #[derive(Debug, Subcommand)]
 enum Configured {
     /// Copy the database to a file, whole and checked, while others use it
     Backup(backup::BackupArgs),
+    /// Tell whether all that a run needs is there, and with --online whether the API answers as the configuration says
+    Check(check::CheckArgs),
     /// Tell what a run would ask for now, how long it takes, and whether it fits
     Plan(plan::PlanArgs),
     /// Put an endpoint's table aside, so that the next run makes it anew, such as after a changed key
@@ -197,7 +200,7 @@ async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
         },
         Some(Command::Status(args)) => status::run(&arguments.config, &args).await,
         Some(Command::Configured(command)) => match load_without_secrets(&arguments.config) {
-            Ok(config) => configured(command, config, &stop).await,
+            Ok(config) => configured(command, config, &arguments.config, &stop).await,
             Err(status) => status,
         },
         None => {
@@ -222,9 +225,15 @@ async fn command(arguments: Arguments, stop: CancellationToken) -> ExitStatus {
     }
 }
 
-async fn configured(command: Configured, config: Config, stop: &CancellationToken) -> ExitStatus {
+async fn configured(
+    command: Configured,
+    config: Config,
+    file: &Path,
+    stop: &CancellationToken,
+) -> ExitStatus {
     match command {
         Configured::Backup(args) => backup::run(&config, &args, stop).await,
+        Configured::Check(args) => check::run(config, file, &args, stop).await,
         Configured::Plan(args) => plan::run(&config, &args).await,
         Configured::Rebuild(args) => upkeep::rebuild(&config, &args).await,
         Configured::Rejects(args) => rejects::run(config, &args, stop).await,
@@ -235,7 +244,7 @@ async fn configured(command: Configured, config: Config, stop: &CancellationToke
 
 /// Loads the configuration, and makes sure that there are credentials, and the key that hashes need, before anything else
 /// is touched.
-fn load(path: &std::path::Path) -> Result<Config, ExitStatus> {
+fn load(path: &Path) -> Result<Config, ExitStatus> {
     let mut config = load_without_secrets(path)?;
     match config.read_credentials().and_then(|_| config.read_hash_key()) {
         Ok(()) => Ok(config),
@@ -244,7 +253,7 @@ fn load(path: &std::path::Path) -> Result<Config, ExitStatus> {
 }
 
 /// The same for who asks the API nothing.
-fn load_without_secrets(path: &std::path::Path) -> Result<Config, ExitStatus> {
+fn load_without_secrets(path: &Path) -> Result<Config, ExitStatus> {
     config::load(path, &Environment::from_process()).map_err(|errors| {
         print_error(&errors.to_string());
         ExitStatus::Config

@@ -26,7 +26,7 @@ mod window;
 use std::{fs, path::Path};
 
 pub use self::{
-    credentials::CredentialsError,
+    credentials::{CredentialsError, Found, Whereabouts},
     environment::Environment,
     errors::{ConfigError, Errors},
     values::length as duration,
@@ -37,6 +37,9 @@ use self::{
 };
 use crate::{api as service, daemon, store, sync};
 
+/// The variable that sets the proxy instead of the file.
+const PROXY_VARIABLE: &str = "MAPIQ_SYNC__API__PROXY";
+
 /// The configuration, checked: each module's settings.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -44,6 +47,10 @@ pub struct Config {
     pub api: service::Settings,
     /// Where the credentials come from; see [`Config::read_credentials`].
     pub credentials: service::CredentialsSource,
+    /// The same, for who wants to know where.
+    client: credentials::ClientPlaces,
+    /// Whether the configuration's file itself holds something that others must not read: a proxy's password.
+    pub holds_secret: bool,
     /// Where the key of hashed fields comes from; see [`Config::read_hash_key`].
     hash_key: credentials::HashKeySource,
     /// Where the database is and who may read it.
@@ -64,6 +71,16 @@ impl Config {
     /// When one is found nowhere (the error names every place looked at) or a file that is there cannot be read.
     pub fn read_credentials(&self) -> Result<service::Credentials, CredentialsError> {
         (self.credentials.0)().map_err(CredentialsError)
+    }
+
+    /// Where each of the secrets is, and why one that is needed cannot be had: the client's id and its secret, and the key of
+    /// hashed fields where an endpoint hashes one. Their values stay where they are.
+    pub fn whereabouts(&self) -> Vec<Whereabouts> {
+        let mut found = self.client.whereabouts().to_vec();
+        if self.sync.endpoints.iter().any(|endpoint| !endpoint.transforms.hash.is_empty()) {
+            found.push(self.hash_key.whereabouts());
+        }
+        found
     }
 
     /// Reads the key of hashed fields and gives it to the endpoints, where one of them hashes a field.
@@ -140,14 +157,20 @@ fn read(text: &str, file: &Path, environment: &Environment, diagnostics: &Diagno
     let jobs = job::read_all(&mut root, &endpoints, environment.machine());
     root.finish();
 
+    let of_proxy = |proxy: &url::Url| proxy.password().is_some();
+    let holds_secret = api.settings.proxy.as_ref().is_some_and(of_proxy)
+        && environment.get(PROXY_VARIABLE).is_none();
+    let client = credentials::ClientPlaces::new(
+        environment,
+        api.client_id,
+        api.client_secret_file,
+        file.to_owned(),
+    );
     Config {
         hash_key: credentials::HashKeySource::new(environment, api.hash_key_file, file.to_owned()),
-        credentials: credentials::source(
-            environment,
-            api.client_id,
-            api.client_secret_file,
-            file.to_owned(),
-        ),
+        credentials: client.source(),
+        client,
+        holds_secret,
         api: api.settings,
         store,
         sync: sync::Settings {

@@ -28,6 +28,7 @@ mod outlook;
 mod overview;
 mod page;
 mod pauses;
+mod proposal;
 mod query;
 mod reading;
 mod rejects;
@@ -43,6 +44,7 @@ mod size;
 mod statements;
 mod sweeps;
 mod upsert;
+mod usable;
 mod widths;
 mod writer;
 
@@ -76,6 +78,7 @@ pub use self::{
         overview,
     },
     pauses::AskedPause,
+    proposal::{ColumnChange, Proposal, ProposedColumn},
     query::{Grid, query},
     rejects::{KeptReject, RejectBounds, Retried, Retry, rejects},
     row_set::RowSet,
@@ -86,6 +89,7 @@ pub use self::{
     set_aside::SetAside,
     size::{Sizes, sizes},
     sweeps::{Bounds, Dates, Origin, Plan, Slice, Sweep, SweepId},
+    usable::{Presence, Usable, usable},
     widths::LearntWidth,
 };
 use crate::{

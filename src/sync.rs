@@ -2,6 +2,7 @@
 
 mod attempt;
 mod error;
+mod first_page;
 mod hold;
 mod intent;
 mod missing;
@@ -9,6 +10,8 @@ mod outlook;
 mod overtime;
 mod paused;
 mod plan;
+mod probe;
+mod reading;
 mod rejects;
 mod report;
 mod runner;
@@ -22,10 +25,13 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 pub use self::{
+    attempt::Answered,
     error::{EndpointError, FailureClass},
+    first_page::{Doubt, FirstPage, NextPage},
     missing::{Guard, OnMissing},
     outlook::{Begins, Budget, Certainty, Outlook, Prospect, SliceProspect, outlook},
     paused::Resumable,
+    probe::{Look, LookOutcome},
     rejects::{RetryReport, retry_rejects},
     report::{
         Ending, EndpointReport, Event, JobReport, NotBefore, Pause, StartOver, Wait, Waited,

@@ -236,7 +236,7 @@ impl Daemon<'_> {
 /// Wrong credentials do not mend themselves, so the daemon ends with them at its start; an outage does not end it.
 async fn begin(runner: &Runner) -> Result<Resumptions, AppError> {
     match runner.first_token().await {
-        Ok(()) => {}
+        Ok(_) => {}
         Err(error) if error.class() == FailureClass::Credentials => {
             return Err(AppError::Credentials(error));
         }

@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     questions::QUESTIONS,
-    sentences::wrapped,
     stage::{BUILDINGS, REQUESTS, RESERVATIONS, SCALED_MINUTE, Stage, USERS},
 };
 use super::{
@@ -22,7 +21,7 @@ use super::{
     print_result,
     run_now::{self, Synced},
     shell,
-    table::thousands,
+    table::{thousands, wrapped},
 };
 use crate::{
     config::Config,

@@ -53,9 +53,21 @@ impl ExitStatus {
                 || report.moved > 0
                 || report.waiting.is_some()
         };
-        if failures.contains(&FailureClass::Database)
-            || reports.iter().any(|report| report.journal.is_some())
-        {
+        let is_unfinished =
+            endpoints.iter().any(|report| matches!(report.ending, Ending::Paused(_)));
+        if reports.iter().any(|report| report.journal.is_some()) {
+            return Self::Database;
+        }
+        Self::first_that_applies(&failures, is_unfinished, endpoints.iter().any(attention))
+    }
+
+    /// The first line of the contract that applies to these failures, else to what is unfinished, or needs a person.
+    pub(super) fn first_that_applies(
+        failures: &[FailureClass],
+        is_unfinished: bool,
+        needs_person: bool,
+    ) -> Self {
+        if failures.contains(&FailureClass::Database) {
             Self::Database
         } else if failures.contains(&FailureClass::Credentials) {
             Self::Credentials
@@ -65,9 +77,9 @@ impl ExitStatus {
             Self::Unreachable
         } else if !failures.is_empty() {
             Self::Failed
-        } else if endpoints.iter().any(|report| matches!(report.ending, Ending::Paused(_))) {
+        } else if is_unfinished {
             Self::Unfinished
-        } else if endpoints.iter().any(attention) {
+        } else if needs_person {
             Self::Attention
         } else {
             Self::Done

@@ -6,7 +6,7 @@ mod lines;
 use std::sync::Arc;
 
 use super::console;
-use crate::sync::{JobSettings, Watcher};
+use crate::sync::{Event, JobSettings, Watcher};
 
 /// Tells how these jobs' endpoints get on.
 pub(super) fn watcher(jobs: &[JobSettings]) -> Watcher {
@@ -27,5 +27,17 @@ pub(super) fn watcher(jobs: &[JobSettings]) -> Watcher {
             console::print(&line);
         }
         bars.show(event);
+    })
+}
+
+/// Tells in lines what the endpoints of these jobs wait for, and nothing else.
+pub(super) fn waits(jobs: &[JobSettings]) -> Watcher {
+    let lines = lines::Lines::new(jobs);
+    Arc::new(move |event| {
+        if matches!(event, Event::Waiting { .. })
+            && let Some(line) = lines.line(event)
+        {
+            console::print(&line);
+        }
     })
 }

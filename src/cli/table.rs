@@ -89,6 +89,24 @@ pub(super) fn in_a_line(text: &str, length: usize) -> String {
     line
 }
 
+/// Breaks a text into lines that fit a plain terminal. A longer word has a line of its own.
+pub(super) fn wrapped(text: &str) -> String {
+    const COLUMNS: usize = 79;
+    let mut lines = String::new();
+    let mut column = 0;
+    for word in text.split_whitespace() {
+        let width = word.chars().count();
+        if column > 0 {
+            let fits = column + 1 + width <= COLUMNS;
+            lines.push(if fits { ' ' } else { '\n' });
+            column = if fits { column + 1 } else { 0 };
+        }
+        lines.push_str(word);
+        column += width;
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,5 +148,14 @@ mod tests {
     fn a_size_is_never_told_too_small() {
         let sizes = [0, 1, 999_000, 999_999, 1_000_000, 12_345_678, 1_234_500_001].map(size);
         assert_eq!(sizes, ["0 kB", "1 kB", "999 kB", "1000 kB", "1.0 MB", "12.4 MB", "1,234.6 MB"]);
+    }
+
+    #[test]
+    fn lines_are_as_full_as_they_can_be() {
+        let text = wrapped(&"word ".repeat(40));
+        let lines: Vec<usize> = text.lines().map(str::len).collect();
+        assert_eq!(lines, [79, 79, 39]);
+        let long = "x".repeat(90);
+        assert_eq!(wrapped(&format!("a {long} b")), format!("a\n{long}\nb"));
     }
 }

@@ -62,6 +62,15 @@ impl Place {
         }
     }
 
+    /// The place as it is told.
+    fn found(&self) -> Found {
+        let file = match self {
+            Self::SystemdCredential(_, path) | Self::KeyOfFile { path, .. } => path.clone(),
+            Self::Variable(..) | Self::Key { .. } => None,
+        };
+        Found { place: self.name(), file }
+    }
+
     /// The value, or in a few words why there is none.
     ///
     /// # Errors
@@ -130,34 +139,83 @@ fn first_with_place<'p>(what: &str, places: &'p [Place]) -> Result<(String, &'p 
     Err(format!("no {what} in any of {}", looked_at.join(", ")))
 }
 
-/// Makes the source that looks at each place in turn, at each call: `MAPIQ_CLIENT_ID` and `MAPIQ_CLIENT_SECRET`, the
-/// files `client_id` and `client_secret` in `$CREDENTIALS_DIRECTORY`, and what the configuration says. An empty value
-/// counts as absent; white space at the end (a file's newline) is dropped.
-pub(super) fn source(
-    environment: &Environment,
-    client_id: Option<String>,
-    client_secret_file: Option<PathBuf>,
-    file: PathBuf,
-) -> CredentialsSource {
-    let ids = [
-        Place::variable(environment, "MAPIQ_CLIENT_ID"),
-        Place::systemd(environment, "client_id"),
-        Place::Key { key: "api.client_id", file: file.clone(), value: client_id },
-    ];
-    let secrets = [
-        Place::variable(environment, "MAPIQ_CLIENT_SECRET"),
-        Place::systemd(environment, "client_secret"),
-        Place::KeyOfFile { key: "api.client_secret_file", file, path: client_secret_file },
-    ];
-    CredentialsSource(Arc::new(move || {
-        match (first("client id", &ids), first("client secret", &secrets)) {
-            (Ok(client_id), Ok(secret)) => {
-                Ok(Credentials { client_id, client_secret: SecretString::from(secret) })
+/// Where a secret was looked for, and what came of it.
+#[derive(Clone, Debug)]
+pub struct Whereabouts {
+    /// What it is: `client secret`.
+    pub what: &'static str,
+    /// Where it is, or a sentence that says why it cannot be had.
+    pub found: Result<Found, String>,
+}
+
+/// Where a secret is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The place for a message.
+    pub place: String,
+    /// The file that it is in, where it has one to itself.
+    pub file: Option<PathBuf>,
+}
+
+/// Where one of a secret's places has it.
+fn found(what: &'static str, places: &[Place]) -> Whereabouts {
+    let found = first_with_place(what, places).map(|(_, place)| place.found());
+    Whereabouts { what, found }
+}
+
+/// Where the client's credentials may be: `MAPIQ_CLIENT_ID` and `MAPIQ_CLIENT_SECRET`, the files `client_id` and
+/// `client_secret` in `$CREDENTIALS_DIRECTORY`, and what the configuration says. An empty value counts as absent; white
+/// space at the end (a file's newline) is dropped.
+#[derive(Clone)]
+pub(super) struct ClientPlaces {
+    ids: [Place; 3],
+    secrets: [Place; 3],
+}
+
+impl ClientPlaces {
+    pub(super) fn new(
+        environment: &Environment,
+        client_id: Option<String>,
+        client_secret_file: Option<PathBuf>,
+        file: PathBuf,
+    ) -> Self {
+        let ids = [
+            Place::variable(environment, "MAPIQ_CLIENT_ID"),
+            Place::systemd(environment, "client_id"),
+            Place::Key { key: "api.client_id", file: file.clone(), value: client_id },
+        ];
+        let secrets = [
+            Place::variable(environment, "MAPIQ_CLIENT_SECRET"),
+            Place::systemd(environment, "client_secret"),
+            Place::KeyOfFile { key: "api.client_secret_file", file, path: client_secret_file },
+        ];
+        Self { ids, secrets }
+    }
+
+    /// The source that looks at each place in turn, at each call.
+    pub(super) fn source(&self) -> CredentialsSource {
+        let Self { ids, secrets } = self.clone();
+        CredentialsSource(Arc::new(move || {
+            match (first("client id", &ids), first("client secret", &secrets)) {
+                (Ok(client_id), Ok(secret)) => {
+                    Ok(Credentials { client_id, client_secret: SecretString::from(secret) })
+                }
+                (Err(id), Err(secret)) => Err(format!("{id}; {secret}")),
+                (Err(error), _) | (_, Err(error)) => Err(error),
             }
-            (Err(id), Err(secret)) => Err(format!("{id}; {secret}")),
-            (Err(error), _) | (_, Err(error)) => Err(error),
-        }
-    }))
+        }))
+    }
+
+    /// Where the client's id and its secret are.
+    pub(super) fn whereabouts(&self) -> [Whereabouts; 2] {
+        [found("client id", &self.ids), found("client secret", &self.secrets)]
+    }
+}
+
+impl fmt::Debug for ClientPlaces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientPlaces(…)")
+    }
 }
 
 /// Where the key of hashed fields may be: `MAPIQ_HASH_KEY`, the file `hash_key` in `$CREDENTIALS_DIRECTORY`, and the file
@@ -180,13 +238,23 @@ impl HashKeySource {
     ///
     /// As a sentence, where there is none or it is too short, or a file cannot be read.
     pub(super) fn read(&self) -> Result<HashKey, String> {
+        self.read_at().map(|(key, _)| key)
+    }
+
+    /// Where the secret is that the key is derived from.
+    pub(super) fn whereabouts(&self) -> Whereabouts {
+        let found = self.read_at().map(|(_, place)| place.found());
+        Whereabouts { what: "hash key", found }
+    }
+
+    fn read_at(&self) -> Result<(HashKey, &Place), String> {
         const MEND: &str = "make one with `openssl rand -hex 32`, and keep it: with another key the hashes are others";
         let (secret, place) = first_with_place("hash key", &self.0).map_err(|missing| {
             format!("an endpoint hashes fields, but there is {missing}: {MEND}")
         })?;
         let secret = SecretString::from(secret);
         let bytes = secret.expose_secret().as_bytes();
-        HashKey::derive(bytes).ok_or_else(|| {
+        HashKey::derive(bytes).map(|key| (key, place)).ok_or_else(|| {
             format!(
                 "the hash key in {} has {} bytes, and must have {} at least: {MEND}",
                 place.name(),
@@ -204,142 +272,4 @@ impl fmt::Debug for HashKeySource {
 }
 
 #[cfg(test)]
-mod tests {
-    use secrecy::ExposeSecret;
-    use tempfile::TempDir;
-
-    use super::*;
-
-    fn environment(variables: &[(&str, &str)]) -> Environment {
-        variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
-    }
-
-    fn look(
-        environment: &Environment,
-        id: Option<&str>,
-        secret_file: Option<PathBuf>,
-    ) -> Result<(String, String), String> {
-        let source = source(environment, id.map(str::to_owned), secret_file, "c.toml".into());
-        let Credentials { client_id, client_secret } = (source.0)()?;
-        Ok((client_id, client_secret.expose_secret().to_owned()))
-    }
-
-    fn folder(files: &[(&str, &str)]) -> TempDir {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        for (name, content) in files {
-            fs::write(folder.path().join(name), content).expect("the folder is writable");
-        }
-        folder
-    }
-
-    #[test]
-    fn the_first_place_found_wins_and_an_empty_one_counts_as_absent() {
-        let folder =
-            folder(&[("client_id", "systemd-id\n"), ("client_secret", "systemd-secret\n")]);
-        let path = folder.path().to_str().expect("the path is UTF-8");
-        let config_secret = folder.path().join("client_id");
-        let all = environment(&[
-            ("MAPIQ_CLIENT_ID", "variable-id"),
-            ("MAPIQ_CLIENT_SECRET", ""),
-            ("CREDENTIALS_DIRECTORY", path),
-        ]);
-        let found = look(&all, Some("config-id"), Some(config_secret.clone()));
-        assert_eq!(found, Ok(("variable-id".into(), "systemd-secret".into())));
-
-        let found = look(&environment(&[]), Some("config-id"), Some(config_secret));
-        assert_eq!(found, Ok(("config-id".into(), "systemd-id".into())));
-    }
-
-    #[test]
-    fn a_file_is_read_afresh_at_each_call() {
-        let folder = folder(&[("secret", "old\n")]);
-        let path = folder.path().join("secret");
-        let source =
-            source(&Environment::default(), Some("id".into()), Some(path.clone()), "c".into());
-        let secret = || (source.0)().map(|found| found.client_secret.expose_secret().to_owned());
-        assert_eq!(secret(), Ok("old".into()));
-        fs::write(&path, "new").expect("the folder is writable");
-        assert_eq!(secret(), Ok("new".into()));
-    }
-
-    #[test]
-    fn what_is_missing_names_every_place_looked_at() {
-        let error = look(&environment(&[("MAPIQ_CLIENT_ID", " ")]), None, None);
-        assert_eq!(
-            error,
-            Err(
-                "no client id in any of MAPIQ_CLIENT_ID (empty), $CREDENTIALS_DIRECTORY/client_id \
-                 (the variable is not set), api.client_id in c.toml (not set); no client secret in \
-                 any of MAPIQ_CLIENT_SECRET (not set), $CREDENTIALS_DIRECTORY/client_secret (the \
-                 variable is not set), api.client_secret_file in c.toml (not set)"
-                    .into()
-            )
-        );
-    }
-
-    #[test]
-    fn a_missing_file_and_an_empty_one_are_told_apart() {
-        let folder = folder(&[("client_secret", "\n")]);
-        let path = folder.path().display();
-        let variables = environment(&[("CREDENTIALS_DIRECTORY", &path.to_string())]);
-        let error = look(&variables, Some("id"), Some(folder.path().join("gone")))
-            .expect_err("there is no secret");
-        assert!(error.contains(&format!("{path}/client_secret (empty)")), "{error}");
-        assert!(error.contains("api.client_secret_file in c.toml (no such file)"), "{error}");
-    }
-
-    #[test]
-    fn a_secret_in_the_place_of_its_files_path_is_not_told() {
-        for secret in ["hunter2", "hunter2\0", &"hunter2/".repeat(1000), "/etc/passwd/hunter2"] {
-            let error = look(&environment(&[]), Some("id"), Some(secret.into()))
-                .expect_err("there is no such file");
-            assert!(!error.contains("hunter2"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_hash_key_is_found_in_three_places_and_long_enough() {
-        let folder = folder(&[("hash_key", "systemd-systemd-systemd\n"), ("own", "short\n")]);
-        let credentials = folder.path().to_str().expect("the path is UTF-8");
-        let read = |variables: &[(&str, &str)], path: Option<PathBuf>| {
-            HashKeySource::new(&environment(variables), path, "c.toml".into()).read()
-        };
-        let key = |secret: &str| Ok(HashKey::derive(secret.as_bytes()).expect("it is long enough"));
-
-        let systemd = ("CREDENTIALS_DIRECTORY", credentials);
-        assert_eq!(
-            read(&[("MAPIQ_HASH_KEY", "variable-variable"), systemd], None),
-            key("variable-variable")
-        );
-        assert_eq!(read(&[("MAPIQ_HASH_KEY", " "), systemd], None), key("systemd-systemd-systemd"));
-        assert_eq!(read(&[], Some(folder.path().join("hash_key"))), key("systemd-systemd-systemd"));
-        let own = folder.path().join("own");
-        let short = read(&[], Some(own.clone())).expect_err("it is too short");
-        assert!(
-            short.starts_with(&format!(
-                "the hash key in {} has 5 bytes, and must have 16",
-                own.display()
-            )),
-            "{short}"
-        );
-        assert!(!short.contains("short"), "{short}");
-        let missing = read(&[], None).expect_err("there is none");
-        assert!(
-            missing.contains(
-                "no hash key in any of MAPIQ_HASH_KEY (not set), $CREDENTIALS_DIRECTORY/hash_key (the variable is \
-                 not set), api.hash_key_file in c.toml (not set): make one with `openssl rand -hex 32`"
-            ),
-            "{missing}"
-        );
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_read_is_not_passed_over() {
-        let folder = folder(&[]);
-        fs::create_dir(folder.path().join("client_secret")).expect("the folder is writable");
-        let variables =
-            environment(&[("CREDENTIALS_DIRECTORY", &folder.path().display().to_string())]);
-        let error = look(&variables, Some("id"), None).expect_err("a folder is no secret");
-        assert!(error.contains("client_secret cannot be read"), "{error}");
-    }
-}
+mod tests;

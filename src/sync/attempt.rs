@@ -20,7 +20,7 @@ use super::{
 use crate::{
     api::{
         classify::{Limited, Problem, Verdict, classify},
-        response::Response,
+        response::{Response, limit_headers},
         retry::Retry,
         token::{AccessToken, TokenError},
     },
@@ -66,7 +66,8 @@ pub(super) enum Answer {
 pub(super) struct Requester<'r> {
     shared: &'r Shared,
     endpoint: &'r EndpointSettings,
-    run: RunId,
+    /// The run that asks; `None`: somebody who only looks, asks once, and does not wait for the end of a pause.
+    run: Option<RunId>,
     stop: &'r CancellationToken,
     /// First come, first served within the process: held while its owner waits for a slot.
     turn: Arc<Mutex<()>>,
@@ -83,13 +84,24 @@ pub(super) struct Requester<'r> {
     effort: Effort,
     /// Whether other processes are told of a wait.
     wait_is_noted: bool,
+    /// What the last answer has said, for who only looks.
+    answered: Option<Answered>,
+}
+
+/// What an answer has said beside its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Its status.
+    pub status: u16,
+    /// The headers that tell of a limit, each with its value.
+    pub limits: Vec<(String, String)>,
 }
 
 impl<'r> Requester<'r> {
     pub(super) fn new(
         shared: &'r Shared,
         endpoint: &'r EndpointSettings,
-        run: RunId,
+        run: Option<RunId>,
         stop: &'r CancellationToken,
     ) -> Self {
         Self {
@@ -106,6 +118,7 @@ impl<'r> Requester<'r> {
             stale: 0,
             effort: Effort::default(),
             wait_is_noted: false,
+            answered: None,
         }
     }
 
@@ -122,6 +135,11 @@ impl<'r> Requester<'r> {
     /// Takes the account of requests and waits since the last call.
     pub(super) fn take_effort(&mut self) -> Effort {
         std::mem::take(&mut self.effort)
+    }
+
+    /// What the last answer has said, where nobody but who only looks wants to know.
+    pub(super) fn take_answered(&mut self) -> Option<Answered> {
+        self.answered.take()
     }
 
     /// Asks until there is an answer that another try would not change.
@@ -249,6 +267,10 @@ impl<'r> Requester<'r> {
         };
         self.effort.requests += 1;
         self.tell_asked(Some(response.status.as_u16()), took);
+        if self.run.is_none() {
+            let (status, limits) = (response.status.as_u16(), limit_headers(&response, token));
+            self.answered = Some(Answered { status, limits });
+        }
         let verdict = classify(&response, url, self.shared.client.base_url());
         let settlement = Settlement::Answered(response.status.as_u16());
         match &verdict {
@@ -304,7 +326,8 @@ impl<'r> Requester<'r> {
             pause: length,
             refusals: self.refusals,
         });
-        if self.refusals >= REFUSALS {
+        let most = if self.run.is_some() { REFUSALS } else { 1 };
+        if self.refusals >= most {
             let until = NotBefore::new(now.boot.saturating_add(length), now);
             let problem = limited.problem.clone();
             Err(Halt::Paused(Pause::Refused { times: self.refusals, until, problem }))

@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
-    Ending, EndpointReport, EndpointSettings, Event, JobReport, JobSettings, Pause, Settings,
+    Ending, EndpointReport, EndpointSettings, Event, JobReport, JobSettings, NotBefore, Pause,
+    Settings,
     attempt::{Halt, pause_length},
     error::EndpointError,
     hold::{self, Turn},
@@ -52,18 +53,20 @@ impl Runner {
         Self { shared: self.shared.with(&settings, client), settings }
     }
 
-    /// Gets the first access token, so that wrong credentials are told at once; a pause of the token endpoint is heeded.
+    /// Gets the first access token, so that wrong credentials are told at once; a pause of the token endpoint is heeded, and its
+    /// end given, where there is one.
     ///
     /// # Errors
     /// Where there is no token now; the next run tries again.
-    pub async fn first_token(&self) -> Result<(), EndpointError> {
+    pub async fn first_token(&self) -> Result<Option<NotBefore>, EndpointError> {
         let shared = &self.shared;
         let now = shared.clock.now();
-        if shared.store.not_before(TOKEN_GROUP).await?.is_some_and(|until| now.boot < until) {
-            return Ok(());
+        let until = shared.store.not_before(TOKEN_GROUP).await?;
+        if let Some(until) = until.filter(|until| now.boot < *until) {
+            return Ok(Some(NotBefore::new(until, now)));
         }
         match shared.client.access_token(now.boot).await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(None),
             Err(TokenError::Limited(limited)) => {
                 let length = pause_length(&limited, TOKEN_PERIOD, shared.clock.now());
                 let pause = AskedPause { group: TOKEN_GROUP, length, reason: &limited.message };

@@ -88,7 +88,7 @@ pub(super) async fn sweep(
         run,
         stop,
         flattener: Flattener::new(endpoint.transforms.clone()),
-        requester: Requester::new(shared, endpoint, run, stop),
+        requester: Requester::new(shared, endpoint, Some(run), stop),
         progress,
     };
     let result = sweeper.run().await;

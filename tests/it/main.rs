@@ -4,6 +4,7 @@ mod architecture;
 mod backup;
 mod bad_input;
 mod budget;
+mod check;
 mod checks;
 mod command_line;
 mod daemon;

@@ -67,6 +67,8 @@ const COMMANDS: &[&[&str]] = &[
     &["status"],
     &["status", "--json"],
     &["status", "--monitor"],
+    &["check"],
+    &["check", "--online"],
     &["plan"],
     &["plan", "--json"],
 ];

@@ -99,24 +99,6 @@ fn times(count: u64) -> String {
     }
 }
 
-/// Breaks a text into lines that fit a plain terminal. A longer word has a line of its own.
-pub(super) fn wrapped(text: &str) -> String {
-    const COLUMNS: usize = 79;
-    let mut lines = String::new();
-    let mut column = 0;
-    for word in text.split_whitespace() {
-        let width = word.chars().count();
-        if column > 0 {
-            let fits = column + 1 + width <= COLUMNS;
-            lines.push(if fits { ' ' } else { '\n' });
-            column = if fits { column + 1 } else { 0 };
-        }
-        lines.push_str(word);
-        column += width;
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,14 +167,5 @@ mod tests {
                 .ends_with("written. 1 row is no longer returned and marked as deleted.")
         );
         assert!(rows(counts, 0, &GOOD).ends_with("and were not written."));
-    }
-
-    #[test]
-    fn lines_are_as_full_as_they_can_be() {
-        let text = wrapped(&"word ".repeat(40));
-        let lines: Vec<usize> = text.lines().map(str::len).collect();
-        assert_eq!(lines, [79, 79, 39]);
-        let long = "x".repeat(90);
-        assert_eq!(wrapped(&format!("a {long} b")), format!("a\n{long}\nb"));
     }
 }

@@ -26,11 +26,8 @@ impl Requester<'_> {
             turn = turn.lock() => turn,
         };
         self.has_waited(self.shared.clock.now().boot.since(came), Waited::Limit);
-        let asker = Asker {
-            group: &self.endpoint.group,
-            endpoint: &self.endpoint.name,
-            run: Some(self.run),
-        };
+        let asker =
+            Asker { group: &self.endpoint.group, endpoint: &self.endpoint.name, run: self.run };
         let mut told = None;
         loop {
             if self.stop.is_cancelled() {
@@ -47,7 +44,7 @@ impl Requester<'_> {
                     return Ok(reservation);
                 }
                 Reserved::Wait { until, at_best, reason } => {
-                    self.make_sure_it_is_worth_it(at_best)?;
+                    self.make_sure_it_is_worth_it(at_best, reason)?;
                     if told.is_none_or(|told| told < until) {
                         told = Some(until);
                         self.tell_wait(until, reason).await?;
@@ -60,9 +57,10 @@ impl Requester<'_> {
 
     /// Leaves a wait to the next run that is known to be too long. How long a request on its way takes is not known, and
     /// mostly far less than its time-out.
-    fn make_sure_it_is_worth_it(&self, at_best: BootTime) -> Result<(), Halt> {
+    fn make_sure_it_is_worth_it(&self, at_best: BootTime, reason: WaitReason) -> Result<(), Halt> {
         let at_best = NotBefore::new(at_best, self.shared.clock.now());
-        if at_best.wait > self.shared.max_wait {
+        let only_looks_at_a_pause = self.run.is_none() && reason == WaitReason::Pause;
+        if at_best.wait > self.shared.max_wait || only_looks_at_a_pause {
             return Err(Halt::Paused(Pause::Wait(at_best)));
         }
         Ok(())
@@ -89,16 +87,19 @@ impl Requester<'_> {
         if until.wait < WORTH_NOTING {
             return Ok(());
         }
+        let Some(run) = self.run else { return Ok(()) };
         let wait = Some((reason, until.wall));
-        self.shared.store.note_wait(self.run, &self.endpoint.name, wait).await?;
+        self.shared.store.note_wait(run, &self.endpoint.name, wait).await?;
         self.wait_is_noted = true;
         Ok(())
     }
 
     /// Notes that nothing is waited for any more.
     pub(super) async fn note_end_of_wait(&mut self) -> Result<(), StoreError> {
-        if std::mem::take(&mut self.wait_is_noted) {
-            self.shared.store.note_wait(self.run, &self.endpoint.name, None).await?;
+        if std::mem::take(&mut self.wait_is_noted)
+            && let Some(run) = self.run
+        {
+            self.shared.store.note_wait(run, &self.endpoint.name, None).await?;
         }
         Ok(())
     }

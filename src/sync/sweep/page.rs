@@ -6,23 +6,17 @@ use super::{
 };
 use crate::{
     api::{
-        page::{self, Digest, PageError},
         pagination::{Seen, Step},
         response::Response,
     },
-    rows::Record,
-    store::{Checkpoint, Committed, Effort, Page, Reading, RejectedRecord, RowCounts, Turn},
-    sync::{Event, attempt::Halt, error::EndpointError},
+    store::{Checkpoint, Committed, Effort, Page, Reading, RowCounts, Turn},
+    sync::{
+        Event,
+        attempt::Halt,
+        error::EndpointError,
+        reading::{self, Records},
+    },
 };
-
-/// A page's records, as they are stored.
-#[derive(Default)]
-struct Records<'p> {
-    stored: Vec<Record<'p>>,
-    rejected: Vec<RejectedRecord>,
-    /// Whether one that cannot be stored may have a row.
-    unsure: bool,
-}
 
 /// A step with the checkpoint's text.
 struct Written {
@@ -64,15 +58,19 @@ impl Sweeper<'_> {
         response: &Response,
     ) -> Result<Read, Halt> {
         let style = &self.endpoint.pagination;
-        let page = match self.parse(&response.body) {
+        let page = match reading::parse(self.endpoint, &response.body) {
             Ok(page) => page,
             Err(source) => {
                 self.requester.try_again(EndpointError::Page { page: place.page, source }).await?;
                 return Ok(Read::Again);
             }
         };
-        let records = self.transform(&page);
-        let keys = if style.overlaps() { self.keys(&records.stored) } else { Vec::new() };
+        let records = reading::transform(&mut self.flattener, &page);
+        let keys = if style.overlaps() {
+            reading::keys(self.endpoint, &records.stored)
+        } else {
+            Vec::new()
+        };
         let seen = Seen {
             records: page.records.len() as u64,
             total: page.total,
@@ -100,8 +98,8 @@ impl Sweeper<'_> {
             }
         };
         let turns = (
-            step.turn(records.unsure),
-            if_reordered.as_ref().map(|(most, step)| (*most, step.turn(records.unsure))),
+            step.turn(records.unsure()),
+            if_reordered.as_ref().map(|(most, step)| (*most, step.turn(records.unsure()))),
         );
         let (rows, took_second) = self.commit(place, &records, turns).await?;
         let step = match if_reordered {
@@ -155,36 +153,6 @@ impl Sweeper<'_> {
                 Read::End(SliceEnd::Complete)
             }
         })
-    }
-
-    fn parse<'b>(&self, body: &'b [u8]) -> Result<page::Page<'b>, PageError> {
-        let next = self.endpoint.pagination.next();
-        page::parse(body, self.endpoint.records.as_ref(), self.endpoint.total.as_ref(), next)
-    }
-
-    fn transform<'p>(&mut self, page: &page::Page<'p>) -> Records<'p> {
-        let mut records = Records::default();
-        for record in &page.records {
-            match self.flattener.flatten(record) {
-                Ok(record) => records.stored.push(record),
-                Err(reason) => {
-                    records.unsure |= reason.may_have_a_row();
-                    let record = self.flattener.redact(record);
-                    records.rejected.push(RejectedRecord { reason: reason.to_string(), record });
-                }
-            }
-        }
-        records
-    }
-
-    /// What tells records from others: their keys, whose parts come first.
-    fn keys(&self, records: &[Record<'_>]) -> Vec<Digest> {
-        let parts = self.endpoint.transforms.key.len();
-        let key = |record: &Record<'_>| {
-            let parts = record.fields.iter().take(parts).map(|(_, value)| value.to_json());
-            Digest::of(parts.collect::<Vec<_>>().join(",").as_bytes())
-        };
-        records.iter().map(key).collect()
     }
 
     /// Stores what a page has brought; tells what became of its rows, and whether the second of the turns was taken.

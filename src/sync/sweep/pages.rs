@@ -2,12 +2,13 @@
 
 use super::{SliceEnd, Stale, Sweeper};
 use crate::{
-    api::pagination::{Request, State, Style},
+    api::pagination::{State, Style},
     store::{Earlier, Reading, RowSet, Slice, Sweep, SweepId},
     sync::{
         Event, Pause,
         attempt::{Answer, Halt},
         error::EndpointError,
+        reading,
     },
 };
 
@@ -84,7 +85,8 @@ impl Sweeper<'_> {
             if let Some(full) = self.shared.store.look_after_log().await? {
                 return Err(Halt::Paused(Pause::FullLog(full)));
             }
-            let read = match self.requester.get(&self.url(&place)).await? {
+            let url = reading::url(&self.shared.client, self.endpoint, &place.range, &place.state);
+            let read = match self.requester.get(&url).await? {
                 Answer::Page(response) => self.read(&mut place, &response).await?,
                 answer => self.no_page(&mut place, answer).await?,
             };
@@ -155,20 +157,5 @@ impl Sweeper<'_> {
             }
             None => Err(EndpointError::Http { page: place.page, problem }.into()),
         }
-    }
-
-    fn url(&self, place: &Place) -> url::Url {
-        let paging = match self.endpoint.pagination.request(&place.state) {
-            Request::Params(paging) => paging,
-            Request::Url(url) => return url,
-        };
-        let asked = [place.range.as_slice(), &paging].concat();
-        let fixed = self
-            .endpoint
-            .params
-            .iter()
-            .filter(|(name, _)| asked.iter().all(|(other, _)| other != name));
-        let params: Vec<_> = fixed.chain(&asked).cloned().collect();
-        self.shared.client.url(&self.endpoint.path, &params)
     }
 }

@@ -21,6 +21,8 @@ fn help_says_what_there_is_and_what_the_exit_status_means() {
                    of the data, budget, what needs a person
       backup       Copy the database to a file, whole and checked, while others use
                    it
+      check        Tell whether all that a run needs is there, and with --online
+                   whether the API answers as the configuration says
       plan         Tell what a run would ask for now, how long it takes, and whether
                    it fits
       rebuild      Put an endpoint's table aside, so that the next run makes it
@@ -94,7 +96,8 @@ fn help_says_what_there_is_and_what_the_exit_status_means() {
 #[test]
 fn help_fits_a_plain_terminal() {
     let sandbox = Sandbox::new();
-    let commands = ["backup", "completions", "demo", "manual", "plan", "rejects", "simulate"];
+    let commands =
+        ["backup", "check", "completions", "demo", "manual", "plan", "rejects", "simulate"];
     let commands = commands.map(|command| [command, "--help"]);
     for arguments in [&["--help"][..], &["-h"]].into_iter().chain(commands.iter().map(|c| &c[..])) {
         let help = sandbox.run(arguments).expect_status(0);
