@@ -55,11 +55,11 @@ fn locked(file: &File, path: &Path) -> Result<bool, StoreError> {
 }
 
 fn open(path: &Path, mode: u32) -> Result<File, StoreError> {
-    let made = files::create(path, mode).and_then(|made| match made {
+    let file = files::create(path, mode).and_then(|created| match created {
         Some(file) => Ok(file),
         None => OpenOptions::new().write(true).open(path),
     });
-    made.map_err(|source| StoreError::Create { path: path.to_owned(), source })
+    file.map_err(|source| StoreError::Create { path: path.to_owned(), source })
 }
 
 pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {

@@ -138,7 +138,7 @@ fn a_pause_is_cleared_by_hand() {
 fn a_table_with_another_key_is_put_aside_and_made_anew() {
     let (_api, sandbox) = ran();
     sandbox.execute("CREATE INDEX mine ON users (name)");
-    let config = std::fs::read_to_string(sandbox.path().join("config.toml")).expect("it is there");
+    let config = fs::read_to_string(sandbox.path().join("config.toml")).expect("it is there");
     sandbox.write("config.toml", &config.replacen("key = [\"id\"]", "key = [\"name\"]", 1));
     let refused = sandbox.run(&["--run-now"]).expect_status(1);
     assert!(refused.stderr.contains("mapiq-sync rebuild users"), "{}", refused.stderr);
