@@ -11,12 +11,14 @@ pub mod retry;
 mod text;
 pub mod token;
 pub mod transport;
+mod webhook;
 
 #[cfg(test)]
 mod testing;
 
 pub use client::{Client, ClientError};
 pub use token::{AccessToken, TokenError};
+pub use webhook::{Webhook, WebhookError, WebhookUrl};
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 

@@ -1,5 +1,6 @@
 //! The composition root: from the configuration to a runner, and from the schedule's ticks to runs.
 
+mod alerts;
 mod checks;
 mod freshness;
 mod health;
@@ -17,6 +18,11 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use self::{
+    alerts::{Alerts, Channels},
+    watch::Watch,
+    watched::Watched,
+};
 pub use self::{
     plan::{Forecast, GroupForecast, JobForecast, plan},
     preflight::{Finding, JobTimes, Offline, Online, TokenLook, Trouble, Verdict, offline, online},
@@ -24,7 +30,6 @@ pub use self::{
     status::{EndpointStatus, Freshness, JobStatus, Status, status},
     upkeep::{Rebuild, clear_pauses, rebuild},
 };
-use self::{watch::Watch, watched::Watched};
 use crate::{
     api::{Client, ClientError},
     clock::{Clock, ClockError},
@@ -74,9 +79,20 @@ impl App {
     pub async fn build(config: Config, watcher: Watcher) -> Result<Self, AppError> {
         let clock = Clock::system().map_err(AppError::Clock)?;
         let shown = Watched::of(&config);
+        let channels = Channels::new(config.alerts, &config.api).map_err(AppError::Client)?;
         let client = Client::new(config.api, config.credentials).map_err(AppError::Client)?;
-        let store = Store::open(config.store, clock.clone()).await?;
-        let watch = Watch::new(config.monitor, shown, client.clone(), store.clone(), clock.clone());
+        let path = config.store.path.clone();
+        let store = match Store::open(config.store, clock.clone()).await {
+            Ok(store) => store,
+            Err(error) => {
+                let error = AppError::Store(error);
+                alerts::tell_of_outage(&channels, &path, &error, clock.now().wall).await;
+                return Err(error);
+            }
+        };
+        let alerts = Alerts::new(channels, store.clone(), clock.clone());
+        let (monitor, told) = (config.monitor, (store.clone(), clock.clone()));
+        let watch = Watch::new(monitor, shown, client.clone(), told, alerts);
         let watcher = watch.over(watcher);
         let runner = Runner::new(config.sync, client, store.clone(), clock.clone(), watcher);
         Ok(Self { runner: Arc::new(runner), store, clock, schedules: config.schedules, watch })
@@ -94,7 +110,13 @@ impl App {
     ) -> Result<Vec<JobReport>, AppError> {
         let runs = jobs.iter().map(|job| self.runner.run(job, trigger, stop));
         let reports = futures_util::future::join_all(runs).await;
-        reports.into_iter().collect::<Result<_, _>>().map_err(AppError::Store)
+        let reports = reports.into_iter().collect::<Result<Vec<_>, _>>().map_err(AppError::Store);
+        match &reports {
+            Ok(reports) => reports.iter().for_each(|report| self.watch.alerts.run_ended(report)),
+            Err(error) => self.watch.alerts.ended(error),
+        }
+        self.watch.alerts.tell_once(&self.watch, stop).await;
+        reports
     }
 
     /// Checks the database for damage where a day has passed since the last check.

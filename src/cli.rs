@@ -246,7 +246,11 @@ async fn configured(
 /// is touched.
 fn load(path: &Path) -> Result<Config, ExitStatus> {
     let mut config = load_without_secrets(path)?;
-    match config.read_credentials().and_then(|_| config.read_hash_key()) {
+    match config
+        .read_credentials()
+        .and_then(|_| config.read_hash_key())
+        .and_then(|()| config.read_webhook())
+    {
         Ok(()) => Ok(config),
         Err(error) => Err(fail(ExitStatus::Config, &anyhow::Error::new(error))),
     }

@@ -4,6 +4,7 @@
 //! `tree` reads the file, `overlay` lays the environment over it, `reader` takes typed values out and notes what
 //! is wrong, and one file a section makes the settings of the modules.
 
+mod alerts;
 mod api;
 mod credentials;
 mod database;
@@ -59,6 +60,10 @@ pub struct Config {
     pub sync: sync::Settings,
     /// When each job runs; one for each of [`sync::Settings::jobs`], in the same order.
     pub schedules: Vec<daemon::ScheduleSettings>,
+    /// Who is told of what needs a person; see [`Config::read_webhook`].
+    pub alerts: daemon::AlertSettings,
+    /// Where the webhook may come from, too.
+    webhook: credentials::WebhookSource,
     /// Where the daemon can be watched.
     pub monitor: daemon::MonitorSettings,
 }
@@ -99,6 +104,18 @@ impl Config {
         let key = self.hash_key.read().map_err(CredentialsError)?;
         for endpoint in &mut hashing {
             endpoint.transforms.hash_key = Some(key.clone());
+        }
+        Ok(())
+    }
+
+    /// Reads the URL that alerts are posted to where systemd has brought one, which goes before that of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or holds something else.
+    pub fn read_webhook(&mut self) -> Result<(), CredentialsError> {
+        if let Some(url) = alerts::of_credential(&self.webhook).map_err(CredentialsError)? {
+            self.alerts.webhook = Some(url);
         }
         Ok(())
     }
@@ -152,6 +169,7 @@ fn read(text: &str, file: &Path, environment: &Environment, diagnostics: &Diagno
     let rejects = rejects::read(&mut root);
     let store = database::read(&mut root, environment, rejects);
     let monitor = monitor::read(&mut root);
+    let alerts = alerts::read(&mut root);
     let rate_limit = endpoint::read_default_limit(&mut root);
     let endpoints = endpoint::read_all(&mut root, rate_limit.limit);
     let jobs = job::read_all(&mut root, &endpoints, environment.machine());
@@ -180,6 +198,8 @@ fn read(text: &str, file: &Path, environment: &Environment, diagnostics: &Diagno
         },
         schedules: jobs.schedules,
         monitor,
+        alerts,
+        webhook: credentials::WebhookSource::new(environment),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Runs as a service: schedules, signals, notifications to systemd.
 
+mod command;
 mod doings;
 mod monitor;
 mod notices;
@@ -9,10 +10,13 @@ mod running;
 mod schedule;
 mod signals;
 
+use std::time::Duration;
+
 use chrono_tz::Tz;
 use croner::Cron;
 
 pub use self::{
+    command::{CommandError, run_command},
     doings::{Doings, Place, Reason},
     monitor::{Answers, ListenError, Monitor, MonitorSettings, Question, Reply},
     notices::{Notices, watched},
@@ -22,6 +26,19 @@ pub use self::{
     schedule::{CatchUp, Jitter, Scheduler, Tick, moments_after, next_after, start},
     signals::{Request, Requests, SignalError, Signals},
 };
+
+use crate::api::WebhookUrl;
+
+/// Who is told of what needs a person.
+#[derive(Clone, Debug)]
+pub struct AlertSettings {
+    /// Where it is posted to.
+    pub webhook: Option<WebhookUrl>,
+    /// What is run: a program and its arguments; `None`: nothing.
+    pub command: Option<Vec<String>>,
+    /// The longest that each may take.
+    pub timeout: Duration,
+}
 
 /// When a job runs.
 #[derive(Clone, Debug)]

@@ -2,6 +2,7 @@
 //!
 //! One connection a process, behind a fair lock: SQLite has one writer at a time anyway, and readers are other programs.
 
+mod alerts;
 mod alive;
 mod backup;
 mod check;
@@ -57,6 +58,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use self::writer::Writer;
 pub use self::{
+    alerts::{Alert, AlertKind, ToldAt},
     alive::steps,
     backup::{Backup, BackupError, backup},
     check::Checked,

@@ -207,12 +207,12 @@ impl Client {
 }
 
 /// The host asked, with the port where that is not the scheme's own.
-fn authority(url: &Url) -> String {
+pub(super) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-fn build(settings: &Settings) -> Result<reqwest::Client, ClientError> {
+pub(super) fn build(settings: &Settings) -> Result<reqwest::Client, ClientError> {
     if CryptoProvider::get_default().is_none() {
         // Fails only where another thread has installed one in between, which does as well.
         ring::default_provider().install_default().ok();

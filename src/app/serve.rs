@@ -8,6 +8,7 @@ mod told;
 use std::{collections::BTreeMap, future::pending, pin::pin, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use futures_util::future::join;
 use tokio::sync::{mpsc, watch as watching};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -100,7 +101,16 @@ impl App {
             ended,
             next: scheduler.next(),
         };
-        let served = daemon.run(inbox, &mut attended).await;
+        let told = CancellationToken::new();
+        let daemon = async {
+            let served = daemon.run(inbox, &mut attended).await;
+            if let Err(error) = &served {
+                self.watch.alerts.ended(error);
+            }
+            told.cancel();
+            served
+        };
+        let (served, ()) = join(daemon, self.watch.alerts.serve(&self.watch, &told)).await;
         scheduler.stop().await;
         attended.end().await;
         self.tell_of_daemon(self.store.forget_daemon().await);

@@ -15,16 +15,17 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     AppError,
+    alerts::{Alerts, News},
     health::{self, Database, Loop, Phase, Verdict},
     metrics::{Metrics, Snapshot},
     watched::Watched,
 };
 use crate::{
     api::Client,
-    clock::{BootTime, Clock},
+    clock::{BootTime, Clock, format_utc},
     daemon::{Answers, Monitor, MonitorSettings, Question, Reply},
     store::{Overview, Store, overview, sizes},
-    sync::{Event, JobReport, Watcher, chain},
+    sync::{Event, JobReport, JobSettings, Watcher, chain},
 };
 
 /// How long the loop, or the database, may take to answer before that is told instead.
@@ -53,6 +54,8 @@ pub(super) struct Watch {
     busy_since: Mutex<Option<BootTime>>,
     /// What a reload replaces.
     current: RwLock<Current>,
+    /// Who is told of what needs a person.
+    pub(super) alerts: Alerts,
 }
 
 /// What a configuration has.
@@ -67,8 +70,8 @@ impl Watch {
         settings: MonitorSettings,
         watched: Watched,
         client: Client,
-        store: Store,
-        clock: Clock,
+        (store, clock): (Store, Clock),
+        alerts: Alerts,
     ) -> Arc<Self> {
         let (pings, pinged) = mpsc::channel(PINGS);
         Arc::new(Self {
@@ -82,6 +85,7 @@ impl Watch {
             phase: Mutex::new(Phase::Starting),
             busy_since: Mutex::default(),
             current: RwLock::new(Current { watched: Arc::new(watched), client }),
+            alerts,
         })
     }
 
@@ -109,11 +113,13 @@ impl Watch {
     /// A job's run has ended.
     pub(super) fn run_ended(&self, report: &JobReport) {
         self.metrics.run(report);
+        self.alerts.run_ended(report);
     }
 
-    /// A job's run could not begin, or has met a fault of this program.
-    pub(super) fn run_failed(&self, job: &str) {
-        self.metrics.run_failed(job);
+    /// A job's run could not begin for that reason, or else has met a fault of this program.
+    pub(super) fn run_failed(&self, job: &JobSettings, error: Option<String>) {
+        self.metrics.run_failed(&job.name);
+        self.alerts.run_failed(&job.endpoints, error);
     }
 
     /// A tick was skipped, since the job still ran.
@@ -195,6 +201,42 @@ impl Watch {
                 None
             }
         }
+    }
+
+    /// Whether an endpoint is one that a job syncs.
+    pub(super) fn knows(&self, endpoint: &str) -> bool {
+        self.current().watched.endpoints.iter().any(|known| known.name == endpoint)
+    }
+
+    /// Whose data is too old and whose is not, as far as that can be told, and how long until the next one's is.
+    pub(super) async fn ages(&self) -> (Vec<News>, Option<Duration>) {
+        let watched = self.current().watched;
+        let overview = self.overview(&watched).await.unwrap_or_default();
+        let now = self.clock.now().wall;
+        let mut news = Vec::new();
+        let mut next: Option<DateTime<Utc>> = None;
+        for endpoint in &overview.endpoints {
+            let known = watched.endpoints.iter().find(|known| known.name == endpoint.endpoint);
+            let Some(until) = known.and_then(|known| known.fresh_until(endpoint, self.started))
+            else {
+                continue;
+            };
+            if until > now {
+                next = Some(next.map_or(until, |next| next.min(until)));
+                // What was never synced is not fresh for that.
+                if endpoint.as_of.is_some() {
+                    news.push(News::stale(&endpoint.endpoint, None));
+                }
+            } else {
+                let age = match endpoint.as_of {
+                    Some(as_of) => format!("its data is that of {}", format_utc(as_of)),
+                    None => "it was never synced".to_owned(),
+                };
+                let fresh = format!("{age}, and was to be fresher by {}", format_utc(until));
+                news.push(News::stale(&endpoint.endpoint, Some(fresh)));
+            }
+        }
+        (news, next.and_then(|next| (next - now).to_std().ok()))
     }
 
     async fn figures(&self) -> Reply {

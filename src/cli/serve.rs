@@ -38,7 +38,10 @@ fn load(path: &Path) -> Result<Config, Vec<String>> {
     let mut config = config::load(path, &Environment::from_process()).map_err(|errors| {
         errors.iter().map(config::ConfigError::summary).collect::<Vec<String>>()
     })?;
-    let complete = config.read_credentials().and_then(|_| config.read_hash_key());
+    let complete = config
+        .read_credentials()
+        .and_then(|_| config.read_hash_key())
+        .and_then(|()| config.read_webhook());
     complete.map_err(|error| vec![error.to_string()])?;
     Ok(config)
 }

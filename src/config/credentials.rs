@@ -265,6 +265,29 @@ impl HashKeySource {
     }
 }
 
+/// Where the URL that alerts are posted to may be, beside the configuration: the file `alert_webhook` in
+/// `$CREDENTIALS_DIRECTORY`.
+#[derive(Clone, Debug)]
+pub(super) struct WebhookSource(Option<PathBuf>);
+
+impl WebhookSource {
+    pub(super) fn new(environment: &Environment) -> Self {
+        let folder = environment.get("CREDENTIALS_DIRECTORY");
+        Self(folder.map(|folder| Path::new(folder).join("alert_webhook")))
+    }
+
+    /// What the file holds, and the file's name; nothing where it is empty or not there.
+    ///
+    /// # Errors
+    ///
+    /// As a sentence, where it cannot be read.
+    pub(super) fn look(&self) -> Result<Option<(String, String)>, String> {
+        let Some(path) = &self.0 else { return Ok(None) };
+        let place = path.display().to_string();
+        Ok(read(path, &place)?.ok().map(|text| (text, place)))
+    }
+}
+
 impl fmt::Debug for HashKeySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("HashKeySource(…)")

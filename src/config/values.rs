@@ -233,12 +233,9 @@ fn without_credentials(url: Url, mend: &str) -> Result<Url, Problem> {
     Err(Problem::new("must not have a user or a password in it", mend))
 }
 
-/// A URL of the service: https, or plain http on this machine alone, without credentials.
-pub(super) fn service_url(node: &Node) -> Result<Url, Problem> {
-    let url = without_credentials(
-        url(node, "https://api.mapiq.com")?,
-        "give the client's credentials by MAPIQ_CLIENT_ID and MAPIQ_CLIENT_SECRET",
-    )?;
+/// A URL that nobody on the way may read what is sent to: https, or plain http on this machine alone, without credentials.
+fn safe_url(node: &Node, example: &str, credentials: &str, plain: &str) -> Result<Url, Problem> {
+    let url = without_credentials(url(node, example)?, credentials)?;
     let loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -247,11 +244,23 @@ pub(super) fn service_url(node: &Node) -> Result<Url, Problem> {
     };
     if url.scheme() == "http" && !loopback {
         return Err(Problem::new(
-            "must be https: plain http would send the credentials unencrypted",
+            format!("must be https: plain http would send {plain} unencrypted"),
             "write https://, plain http is for this machine only (localhost, 127.0.0.1)",
         ));
     }
     Ok(url)
+}
+
+/// A URL of the service: https, or plain http on this machine alone, without credentials.
+pub(super) fn service_url(node: &Node) -> Result<Url, Problem> {
+    let credentials = "give the client's credentials by MAPIQ_CLIENT_ID and MAPIQ_CLIENT_SECRET";
+    safe_url(node, "https://api.mapiq.com", credentials, "the credentials")
+}
+
+/// The URL that alerts are posted to: https, or plain http on this machine alone.
+pub(super) fn webhook(node: &Node) -> Result<Url, Problem> {
+    let credentials = "a receiver that asks for them needs `command` instead, such as with curl";
+    safe_url(node, "https://chat.example.com/hooks/…", credentials, "alerts")
 }
 
 /// The URL that request paths are appended to: no query, and no slash at its end.

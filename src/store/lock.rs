@@ -9,9 +9,9 @@ use std::{
 
 use super::{StoreError, files};
 
-/// How often, and how many times, it is looked whether another process has finished opening: a minute in all.
-const OPENING_LOOK: Duration = Duration::from_millis(50);
-const OPENING_LOOKS: u32 = 1200;
+/// How often, and how many times, it is looked whether another process has given a lock back: a minute in all.
+const LOOK: Duration = Duration::from_millis(50);
+const LOOKS: u32 = 1200;
 
 /// Held until dropped.
 #[derive(Debug)]
@@ -22,17 +22,28 @@ pub struct FileLock {
 /// Waits for the lock that serializes the opening of a database.
 pub(super) async fn lock_opening(database: &Path, mode: u32) -> Result<FileLock, StoreError> {
     let path = beside(database, "-lock");
-    let file = open(&path, mode)?;
-    let mut looks = 0;
+    wait_for(&path, mode).await?.ok_or(StoreError::Opening { path })
+}
+
+/// Waits for the lock by which one process at a time tells of alerts; `None` where another one holds it all the time.
+pub(super) async fn lock_alerts(
+    database: &Path,
+    mode: u32,
+) -> Result<Option<FileLock>, StoreError> {
+    // No endpoint has such a name.
+    wait_for(&beside(database, "-lock-_alerts"), mode).await
+}
+
+async fn wait_for(path: &Path, mode: u32) -> Result<Option<FileLock>, StoreError> {
+    let file = open(path, mode)?;
     // Not the lock that waits by itself: it would hold up the thread, and with it the signals.
-    while !locked(&file, &path)? {
-        looks += 1;
-        if looks > OPENING_LOOKS {
-            return Err(StoreError::Opening { path });
+    for _ in 0..LOOKS {
+        if locked(&file, path)? {
+            return Ok(Some(FileLock { _file: file }));
         }
-        tokio::time::sleep(OPENING_LOOK).await;
+        tokio::time::sleep(LOOK).await;
     }
-    Ok(FileLock { _file: file })
+    Ok(None)
 }
 
 /// Takes the lock of one endpoint; `None` where another process holds it.

@@ -37,6 +37,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "moving listings", include_str!("../../migrations/0010_moving_listings.sql")),
     (11, "schedules", include_str!("../../migrations/0011_schedules.sql")),
     (12, "service", include_str!("../../migrations/0012_service.sql")),
+    (13, "alerts", include_str!("../../migrations/0013_alerts.sql")),
 ];
 
 const MIGRATIONS_TABLE: &str = "_sync_migrations";

@@ -1,5 +1,6 @@
 //! The program's tests from outside: a file a topic.
 
+mod alerts;
 mod architecture;
 mod backup;
 mod bad_input;

@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use super::Daemon;
 use crate::{
-    api::Client, app::watched::Watched, config::Config, daemon::MonitorSettings, store, sync::chain,
+    api::{Client, ClientError},
+    app::{alerts::Channels, watched::Watched},
+    config::Config,
+    daemon::MonitorSettings,
+    store,
+    sync::chain,
 };
 
 /// Loads the configuration as it is now, with its credentials; else all that is wrong with it, each in a line.
@@ -43,9 +48,11 @@ impl Daemon<'_> {
             return Err(held);
         }
         let watched = Watched::of(&config);
-        let client = Client::new(config.api, config.credentials);
-        let client = client.map_err(|error| vec![chain(&error)])?;
+        let refuse = |error: ClientError| vec![chain(&error)];
+        let channels = Channels::new(config.alerts, &config.api).map_err(refuse)?;
+        let client = Client::new(config.api, config.credentials).map_err(refuse)?;
         self.watch.replace(watched, client.clone());
+        self.watch.alerts.replace(channels);
         self.runner = Arc::new(self.runner.with(config.sync, client));
         self.scheduler.replace(config.schedules);
         self.doings.jobs = self.runner.jobs().len();

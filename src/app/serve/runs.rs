@@ -219,12 +219,14 @@ async fn run(
             return true;
         }
         Ok(Err(error)) => {
-            tracing::error!(job.name = job.name, error = chain(&error), "the run cannot start");
+            let error = chain(&error);
+            tracing::error!(job.name = job.name, error, "the run cannot start");
+            watch.run_failed(job, Some(error));
         }
         Err(_) => {
             tracing::error!(job.name = job.name, "the run has met a fault of this program");
+            watch.run_failed(job, None);
         }
     }
-    watch.run_failed(&job.name);
     false
 }

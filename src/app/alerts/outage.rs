@@ -1,0 +1,98 @@
+//! The alert of a database that cannot be used: its record is a file beside the database, as it cannot be in it.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, Utc};
+use futures_util::future::join;
+
+use super::{
+    Channels,
+    message::Message,
+    record::{News, Turn},
+};
+use crate::{
+    clock::format_utc,
+    store::{Alert, AlertKind, ToldAt},
+};
+
+/// The file: the moment in its first line, why in the others.
+fn record(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-alert");
+    PathBuf::from(name)
+}
+
+/// Takes the news of the database out, and tells of its outage, or of the end of one that was told of. What nobody could
+/// be told is told with the next news.
+pub(super) async fn tell(
+    channels: &Channels,
+    database: &Path,
+    news: &mut Vec<News>,
+    now: DateTime<Utc>,
+) {
+    let mut heard = None;
+    news.retain(|news| {
+        let is_of_database = news.kind == AlertKind::Database;
+        if is_of_database {
+            heard = Some(news.message.clone());
+        }
+        !is_of_database
+    });
+    let Some(message) = heard else { return };
+    let path = record(database);
+    match (message, told_before(&path)) {
+        (Some(message), None) => {
+            let outage = outage(now, message);
+            if tell_all(channels, &outage, Turn::Began, database).await
+                && let Err(error) =
+                    fs::write(&path, format!("{}\n{}\n", format_utc(now), outage.message))
+            {
+                tracing::warn!(error = &error as &dyn std::error::Error, file = %path.display(), "that an alert was told cannot be noted: it is told again");
+            }
+        }
+        (None, Some(mut outage)) => {
+            outage.ended_at = Some(now);
+            if tell_all(channels, &outage, Turn::Ended, database).await {
+                forget(&path);
+            }
+        }
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+}
+
+fn outage(since: DateTime<Utc>, message: String) -> Alert {
+    Alert {
+        kind: AlertKind::Database,
+        subject: String::new(),
+        endpoints: Vec::new(),
+        since,
+        message,
+        ended_at: None,
+        webhook: ToldAt::default(),
+        command: ToldAt::default(),
+    }
+}
+
+/// Whether anybody was told.
+async fn tell_all(channels: &Channels, outage: &Alert, turn: Turn, database: &Path) -> bool {
+    let message = Message { alert: outage, turn, database };
+    let (posted, run) = join(channels.post(&message), channels.run(&message)).await;
+    posted || run
+}
+
+fn told_before(path: &Path) -> Option<Alert> {
+    let text = fs::read_to_string(path).ok()?;
+    let (since, message) = text.split_once('\n')?;
+    Some(outage(since.parse().ok()?, message.trim_end().to_owned()))
+}
+
+fn forget(path: &Path) {
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(error = &error as &dyn std::error::Error, file = %path.display(), "the note of an alert that is over cannot be removed");
+    }
+}
