@@ -191,9 +191,18 @@ endpoints = ["parking_lots"]
     return None
 
 
-@step("the API is away: runs fail, the daemon goes on, and recovers alone")
+@step("the API is away: runs fail, somebody is told once, the daemon goes on, and recovers alone")
 def outage(world):
     service = world.service
+    config = world.container.path("/etc/mapiq-sync/config.toml")
+    config.write_text(config.read_text() + """
+[alerts]
+command = ["/bin/sh", "-c", "echo $MAPIQ_SYNC_ALERT_EVENT $MAPIQ_SYNC_ALERT_KIND >>/var/lib/mapiq-sync/told"]
+""")
+    # A receiver that is not there harms nothing.
+    world.runbook.run(world.container, "webhook", input=f"{API}/no-such-hook\n")
+    service.wait_for_run()
+    told = world.container.path("/var/lib/mapiq-sync/told")
     pid = service.pid()
     world.simulator.stop()
     service.wait_for_run(result="failed")
@@ -202,9 +211,17 @@ def outage(world):
     pid = service.pid()
     service.wait_for_run(result="failed")
     expect("the service is", service.state(), "active running")
+    cursor = service.cursor()
     world.simulator.start()
     service.wait_for_run()
     expect("the process is", service.pid(), pid)
+    wait_for("word of the end", lambda: "ended" in told.read_text())
+    # The job of the users, too, may have lasted until then.
+    service.wait_for_run()
+    expect("what was told", told.read_text(), "began unreachable\nended unreachable\n")
+    service.wait_for_journal("nobody was told of an alert", cursor)
+    expect("the journal shows the hook", "no-such-hook" in service.journal(cursor), False)
+    world.container.path("/etc/mapiq-sync/alert_webhook").unlink()
 
 
 @step("a secret that is refused: it ends with 77, stays so, and the status says why")

@@ -97,7 +97,7 @@ fn the_services_hand_over_credentials_by_the_names_that_the_program_looks_for() 
         (TENANT, "/etc/mapiq-sync/tenants/%i/"),
         (ONCE, "/etc/mapiq-sync/"),
     ] {
-        let names = ["client_id", "client_secret", "hash_key"];
+        let names = ["client_id", "client_secret", "hash_key", "alert_webhook"];
         let files = names.map(|name| format!("{name}:{folder}{name}"));
         assert_eq!(values(unit, "LoadCredential"), files);
         // Without a file it is the program that says what is missing.

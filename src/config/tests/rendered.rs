@@ -148,7 +148,7 @@ fn after_a_broken_head_of_a_table_nothing_is_guessed() {
       |
     1 | colour = 1
       | ^^^^^^
-      = help: known here: api, retry, rejects, database, monitor, rate_limit, endpoint, job
+      = help: known here: api, retry, rejects, database, monitor, alerts, rate_limit, endpoint, job
 
     config.toml:2:12: unclosed table, expected `]`
       |
