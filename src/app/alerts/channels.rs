@@ -1,0 +1,93 @@
+//! The ways to whoever is to be told.
+
+use std::time::Duration;
+
+use super::{LOOK_AGAIN, LOOKS_APART, message::Message};
+use crate::{
+    api::{self, ClientError, Webhook},
+    clock::BootTime,
+    daemon::{AlertSettings, run_command},
+    sync::chain,
+};
+
+/// Whoever is to be told.
+#[derive(Clone, Debug, Default)]
+pub(in crate::app) struct Channels {
+    pub(super) webhook: Option<Webhook>,
+    pub(super) command: Option<Vec<String>>,
+    timeout: Duration,
+}
+
+impl Channels {
+    /// Those of a configuration.
+    ///
+    /// # Errors
+    /// Where the webhook's client cannot be made.
+    pub(in crate::app) fn new(
+        settings: AlertSettings,
+        service: &api::Settings,
+    ) -> Result<Self, ClientError> {
+        let AlertSettings { webhook, command, timeout } = settings;
+        let webhook = webhook.map(|url| Webhook::new(url, timeout, service)).transpose()?;
+        Ok(Self { webhook, command, timeout })
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        self.webhook.is_none() && self.command.is_none()
+    }
+
+    /// Tells the webhook; whether it was told.
+    pub(super) async fn post(&self, message: &Message<'_>) -> bool {
+        let Some(webhook) = &self.webhook else { return false };
+        is_told("webhook", &webhook.post(message.json()).await)
+    }
+
+    /// Tells by the command; whether that was done.
+    pub(super) async fn run(&self, message: &Message<'_>) -> bool {
+        let Some(command) = &self.command else { return false };
+        let told = run_command(command, &message.json(), &message.variables(), self.timeout).await;
+        is_told("command", &told)
+    }
+}
+
+/// Logs what went wrong.
+fn is_told<E: std::error::Error + 'static>(channel: &'static str, told: &Result<(), E>) -> bool {
+    if let Err(error) = told {
+        tracing::warn!(
+            alert.channel = channel,
+            error = chain(error),
+            "nobody was told of an alert: it is tried again"
+        );
+    }
+    told.is_ok()
+}
+
+/// A channel that has failed is left alone for a while, whatever there is to tell: longer each time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Backoff {
+    failures: u32,
+    pub(super) until: Option<BootTime>,
+}
+
+impl Backoff {
+    pub(super) fn is_over(self, now: BootTime) -> bool {
+        self.until.is_none_or(|until| until <= now)
+    }
+
+    pub(super) fn note(&mut self, is_told: bool, now: BootTime) {
+        if is_told {
+            *self = Self::default();
+            return;
+        }
+        let wait = LOOKS_APART.saturating_mul(1 << self.failures.min(6)).min(LOOK_AGAIN);
+        self.failures += 1;
+        self.until = Some(now.saturating_add(wait));
+    }
+}
+
+/// That of each channel.
+#[derive(Debug, Default)]
+pub(super) struct Backoffs {
+    pub(super) webhook: Backoff,
+    pub(super) command: Backoff,
+}
