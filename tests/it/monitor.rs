@@ -1,10 +1,11 @@
 //! What the daemon tells those who watch over it, over real HTTP.
 
+mod files;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -44,19 +45,8 @@ impl Watched {
         watched
     }
 
-    /// Sends bytes, and reads until the server closes.
     fn exchange(&self, request: &[u8]) -> String {
-        let mut stream = TcpStream::connect(self.address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out can be set");
-        // A server that has refused the rest already closes.
-        stream.write_all(request).unwrap_or(());
-        let mut answer = Vec::new();
-        match stream.read_to_end(&mut answer) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
-            Err(error) => panic!("no answer in time: {error}"),
-        }
-        String::from_utf8(answer).expect("answers are text")
+        exchange(self.address, request)
     }
 
     fn ask(&self, method: &str, path: &str) -> String {
@@ -91,6 +81,21 @@ impl Watched {
         self.daemon.signal(Signal::TERM);
         self.daemon.wait().expect_status(0);
     }
+}
+
+/// Sends bytes, and reads until the server closes.
+fn exchange(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out can be set");
+    // A server that has refused the rest already closes.
+    stream.write_all(request).unwrap_or(());
+    let mut answer = Vec::new();
+    match stream.read_to_end(&mut answer) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+        Err(error) => panic!("no answer in time: {error}"),
+    }
+    String::from_utf8(answer).expect("answers are text")
 }
 
 fn status(answer: &str) -> u16 {
@@ -171,23 +176,7 @@ fn every_figure_is_documented_and_passes_the_checks_of_prometheus() {
         .collect();
     assert_eq!(told, documented);
     assert!(!text.contains("hunter2-secret") && !text.contains("record 1"), "{text}");
-
-    let linter = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let Ok(mut linter) = linter else {
-        // Debian's package `prometheus` has it.
-        return say_not_run();
-    };
-    let mut input = linter.stdin.take().expect("it was piped");
-    input.write_all(text.as_bytes()).expect("promtool reads its input");
-    drop(input);
-    let linted = linter.wait_with_output().expect("promtool can be waited for");
-    let said = String::from_utf8_lossy(&linted.stderr);
-    assert!(linted.status.success() && said.trim().is_empty(), "{said}");
+    files::promtool(&["check", "metrics"], &text);
 }
 
 #[test]
@@ -334,9 +323,4 @@ fn an_address_that_is_taken_ends_it_with_words() {
         finished.expect_stderr(&words).expect_stderr("caused by: Address already in use");
     assert!(!finished.stderr.contains("ready: the jobs run"), "{}", finished.stderr);
     assert!(api.asked().is_empty(), "nothing was begun");
-}
-
-#[expect(clippy::print_stderr, reason = "who reads the tests' output is to know what was left out")]
-fn say_not_run() {
-    eprintln!("not run: promtool is not installed");
 }
