@@ -99,6 +99,12 @@ impl Missing {
         told
     }
 
+    /// Has all slices of a sweep asked for once more. Between the runs of one that was taken up there is time for a row to be
+    /// moved twice: out of a slice that was not read yet into one that was, wherever that lies.
+    pub(super) fn ask_for_all(&mut self, slices: impl Iterator<Item = i64>) {
+        self.slices = slices.collect();
+    }
+
     /// Takes in what was returned of the slices that were asked for once more.
     pub(super) fn asked_once_more(&mut self, answer: &Answer) {
         if answer.is_whole {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Sweep, Sweeper, Swept};
 use crate::{
-    store::{DatedFrom, Judgement, ReadSlice, Reading, RowSet, StoreError, SweepId},
+    store::{DatedFrom, Judgement, Origin, ReadSlice, Reading, RowSet, StoreError, SweepId},
     sync::{
         Event, Pause,
         attempt::Halt,
@@ -49,6 +49,9 @@ impl Sweeper<'_> {
         let mut told = Missing::new(found.missing, &store.missing(name).await?);
         let mut answer = Answer::default();
         if !told.once.is_empty() {
+            if sweep.origin == Origin::Resumed {
+                told.ask_for_all(slices.iter().map(|slice| slice.number));
+            }
             // Noted before anything can go wrong: then the next complete read decides.
             store.judge(&Judgement { missing: &told.once, ..judgement }).await?;
             answer = self.ask_once_more(sweep.id, &slices, &told).await?;

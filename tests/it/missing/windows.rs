@@ -35,14 +35,19 @@ fn remove(bookings: &Bookings, ids: &[i64]) {
 }
 
 fn api(bookings: &Bookings) -> Api {
-    api_before(bookings, |_| ())
+    api_before(bookings, |_| None)
 }
 
-/// The same, but `before` each answer something happens.
-fn api_before(bookings: &Bookings, before: impl Fn(&Asked) + Send + Sync + 'static) -> Api {
+/// The same, but `before` each answer something happens, or there is another one.
+fn api_before(
+    bookings: &Bookings,
+    before: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static,
+) -> Api {
     let bookings = Arc::clone(bookings);
     Api::serve(move |asked| {
-        before(asked);
+        if let Some(other) = before(asked) {
+            return other;
+        }
         let within = |at: &str| {
             let date = at.get(..10).unwrap_or_default();
             asked.param("startDate") <= date && date <= asked.param("endDate")
@@ -131,6 +136,7 @@ fn a_row_that_is_moved_into_a_slice_that_was_read_is_not_marked() {
                 assert_eq!(asked.param("startDate"), second);
                 moving.lock().expect("no test panics here").insert(108, moved_to.clone());
             }
+            None
         });
         let sandbox = sandbox(&api, FIELD);
         sandbox.run(&["--run-now"]).expect_status(0);
@@ -139,6 +145,34 @@ fn a_row_that_is_moved_into_a_slice_that_was_read_is_not_marked() {
         let at = sandbox.query("SELECT slot_at FROM bookings WHERE id = 108");
         let moved_to = day(today, -9).to_string();
         assert_eq!(at, [[moved_to.into()]], "the second read has found it");
+        assert_settled(&sandbox);
+    });
+}
+
+#[test]
+fn a_row_that_is_moved_twice_while_a_sweep_is_interrupted_is_not_marked() {
+    on_one_day(|today| {
+        let bookings = bookings(today, -10..=10, "");
+        let requests = AtomicUsize::new(0);
+        let api = api_before(&bookings, move |_| {
+            // The last slice of the second sweep.
+            let fails = requests.fetch_add(1, Ordering::Relaxed) == 5;
+            fails.then(|| Answer::status(403, "{}"))
+        });
+        let sandbox = sandbox(&api, FIELD);
+        let move_to = |days| {
+            let at = day(today, days).to_string();
+            bookings.lock().expect("no test panics here").insert(92, at);
+        };
+        sandbox.run(&["--run-now"]).expect_status(0);
+        // From the first slice into the last, which is not read, and then into the second, which was.
+        move_to(8);
+        sandbox.run(&["--run-now"]).expect_status(1);
+        move_to(0);
+        sandbox.run(&["--run-now"]).expect_status(0);
+        assert_eq!(deleted(&sandbox, "bookings"), [""; 0]);
+        let at = sandbox.query("SELECT slot_at FROM bookings WHERE id = 92");
+        assert_eq!(at, [[today.to_string().into()]], "the second read has found it");
         assert_settled(&sandbox);
     });
 }
