@@ -77,6 +77,9 @@ impl App {
         notices.ready();
         self.tell_of_daemon(self.store.note_daemon().await);
         let (finished, ended) = mpsc::unbounded_channel();
+        let next = scheduler.next();
+        let mut doings = Doings::new(self.schedules.len());
+        doings.next.clone_from(&next.borrow());
         let daemon = Daemon {
             watch: Arc::clone(&self.watch),
             runner: Arc::clone(&self.runner),
@@ -87,20 +90,14 @@ impl App {
             running: Running::default(),
             in_the_way: BTreeMap::new(),
             resumptions: Resumptions::default(),
-            doings: Doings::new(self.schedules.len()),
+            doings,
             status: Status::default(),
             scheduler: &scheduler,
             notices: &notices,
             load: service.load,
             finished,
         };
-        let inbox = Inbox {
-            ticks,
-            told: service.told,
-            requests: service.requests,
-            ended,
-            next: scheduler.next(),
-        };
+        let inbox = Inbox { ticks, told: service.told, requests: service.requests, ended, next };
         let told = CancellationToken::new();
         let daemon = async {
             let served = daemon.run(inbox, &mut attended).await;

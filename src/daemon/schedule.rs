@@ -84,7 +84,9 @@ pub fn start(
     let agenda = Agenda::new(schedules.to_vec(), served, clock.now());
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let (changes, others) = mpsc::unbounded_channel();
-    let (tell_next, next) = watch::channel(None);
+    // Known at once: who asks first is not told of nothing.
+    let first = agenda.next().map(|(job, moment)| (job.to_owned(), moment));
+    let (tell_next, next) = watch::channel(first);
     let rung = Arc::default();
     let keeper = Keeper { agenda, alarm: None, clock: clock.clone(), ticks, rung, tell_next };
     let stopped = stop.clone();
