@@ -85,9 +85,8 @@ impl App {
         let store = match Store::open(config.store, clock.clone()).await {
             Ok(store) => store,
             Err(error) => {
-                let error = AppError::Store(error);
                 alerts::tell_of_outage(&channels, &path, &error, clock.now().wall).await;
-                return Err(error);
+                return Err(error.into());
             }
         };
         let alerts = Alerts::new(channels, store.clone(), clock.clone());

@@ -114,10 +114,18 @@ impl Config {
     ///
     /// When the file cannot be read, or holds something else.
     pub fn read_webhook(&mut self) -> Result<(), CredentialsError> {
-        if let Some(url) = alerts::of_credential(&self.webhook).map_err(CredentialsError)? {
-            self.alerts.webhook = Some(url);
-        }
+        self.alerts.webhook = self.webhook()?;
         Ok(())
+    }
+
+    /// The URL that alerts are posted to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read_webhook`].
+    pub fn webhook(&self) -> Result<Option<service::WebhookUrl>, CredentialsError> {
+        let of_credential = alerts::of_credential(&self.webhook).map_err(CredentialsError)?;
+        Ok(of_credential.or_else(|| self.alerts.webhook.clone()))
     }
 }
 

@@ -34,10 +34,19 @@ use crate::api::WebhookUrl;
 pub struct AlertSettings {
     /// Where it is posted to.
     pub webhook: Option<WebhookUrl>,
-    /// What is run: a program and its arguments; `None`: nothing.
-    pub command: Option<Vec<String>>,
+    /// What is run.
+    pub command: Option<AlertCommand>,
     /// The longest that each may take.
     pub timeout: Duration,
+}
+
+/// What is run to tell of an alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertCommand {
+    /// The whole path of the program.
+    pub program: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
 }
 
 /// When a job runs.

@@ -37,7 +37,7 @@ pub use self::{
         Ending, EndpointReport, Event, JobReport, NotBefore, Pause, StartOver, Wait, Waited,
         seconds,
     },
-    runner::{Runner, chain},
+    runner::Runner,
     shared::Watcher,
     since::{Everything, SinceSettings},
     window::{DateFormat, FormatError, Width, WindowEnd, WindowSettings},

@@ -5,6 +5,7 @@ pub mod journal;
 
 use std::{
     env,
+    error::Error,
     ffi::OsStr,
     io::{self, IsTerminal},
     path::Path,
@@ -86,7 +87,7 @@ where
     subscriber(filter, sink).try_init().map_err(TelemetryError)?;
     if let Some(error) = unreadable {
         warn!(
-            error = &error as &dyn std::error::Error,
+            error = &error as &dyn Error,
             "RUST_LOG cannot be read, using `{}`",
             verbosity.filter()
         );
@@ -113,6 +114,18 @@ fn filter(rust_log: Option<&OsStr>, verbosity: Verbosity) -> (EnvFilter, Option<
 fn tells_no_data(metadata: &Metadata<'_>) -> bool {
     let ours = metadata.target().split("::").next() == Some(env!("CARGO_CRATE_NAME"));
     ours || *metadata.level() <= Level::DEBUG
+}
+
+/// An error with its causes, in one line.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 /// Whether to write in colour: on a terminal, unless `NO_COLOR` is set and not empty.

@@ -19,7 +19,11 @@ use self::{
     named::{Address, Named},
     tally::Tally,
 };
-use super::{link, page::Digest};
+use super::{
+    link,
+    page::{Digest, Page},
+    response::Response,
+};
 use crate::rows::FieldPath;
 
 /// How an endpoint pages its listing.
@@ -104,6 +108,28 @@ pub struct Seen<'r> {
     pub headers: &'r HeaderMap,
     /// The URL whose origin a next URL is held to.
     pub base: &'r Url,
+}
+
+impl<'r> Seen<'r> {
+    /// What a response held, whose body is that page.
+    pub fn of(
+        page: &'r Page<'_>,
+        keys: &'r [Digest],
+        response: &'r Response,
+        base: &'r Url,
+    ) -> Self {
+        Self {
+            records: page.records.len() as u64,
+            total: page.total,
+            next: page.next.as_deref(),
+            digest: page.digest(),
+            keys,
+            reordered: false,
+            url: &response.url,
+            headers: &response.headers,
+            base,
+        }
+    }
 }
 
 /// What comes after a page.

@@ -18,17 +18,14 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use futures_util::future::join;
-use tokio::{
-    sync::mpsc,
-    time::{sleep, timeout},
-};
+use tokio::{sync::mpsc, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 pub(super) use self::channels::Channels;
 pub(super) use self::record::News;
 use self::{
     channels::Backoffs,
-    heard::{of, of_run},
+    heard::of_run,
     message::Message,
     record::{note, take_in, turn},
 };
@@ -36,7 +33,8 @@ use super::{AppError, watch::Watch};
 use crate::{
     clock::Clock,
     store::{Alert, AlertKind, Store, StoreError},
-    sync::{JobReport, chain},
+    sync::JobReport,
+    telemetry::chain,
 };
 
 /// No look at the data's age is sooner after the one before.
@@ -88,9 +86,9 @@ impl Alerts {
     /// Hears of a run that could not begin for that reason, or else has met a fault of this program.
     pub(super) fn run_failed(&self, endpoints: &[String], error: Option<String>) {
         let fault = "the run has met a fault of this program, which the log tells";
-        let of_fault = |name: &String| of(AlertKind::Failed, name, Some(fault.to_owned()));
+        let of_fault = |name: &String| News::new(AlertKind::Failed, name, Some(fault.to_owned()));
         let news = if error.is_some() {
-            vec![of(AlertKind::Database, "", error)]
+            vec![News::new(AlertKind::Database, "", error)]
         } else {
             endpoints.iter().map(of_fault).collect()
         };
@@ -104,7 +102,7 @@ impl Alerts {
             AppError::Store(_) => AlertKind::Database,
             AppError::Clock(_) | AppError::Client(_) | AppError::Monitor(_) => return,
         };
-        self.hear(vec![of(kind, "", Some(chain(error)))]);
+        self.hear(vec![News::new(kind, "", Some(chain(error)))]);
     }
 
     fn hear(&self, news: Vec<News>) {
@@ -114,67 +112,71 @@ impl Alerts {
 
     /// Tells of what is heard, and of data that gets old, until `stop`; then of what was heard by then.
     pub(super) async fn serve(&self, watch: &Watch, stop: &CancellationToken) {
-        let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut inbox) = inbox else { return };
+        let Some(mut inbox) = self.take_inbox() else { return };
         let (mut wait, mut backoffs) = (Duration::ZERO, Backoffs::default());
         loop {
             let next = self.clock.now().boot.saturating_add(wait);
             let mut news = tokio::select! {
                 biased;
-                () = stop.cancelled() => break,
+                () = stop.cancelled() => Vec::new(),
                 Some(news) = inbox.recv() => news,
                 () = self.clock.sleep_until(next) => Vec::new(),
             };
             take_all(&mut inbox, &mut news);
-            // A receiver that is waited for holds up no stop.
-            let told = stop.run_until_cancelled(self.tell(&mut news, &mut backoffs, watch)).await;
-            wait = told.unwrap_or_default();
-            if stop.is_cancelled() {
-                take_all(&mut inbox, &mut news);
-                self.last_words(news, watch).await;
+            let is_last = stop.is_cancelled();
+            if !(is_last && news.is_empty()) {
+                wait = self.tell_until(news, &mut backoffs, watch, stop).await;
+            }
+            if is_last {
                 return;
             }
         }
-        let mut news = Vec::new();
-        take_all(&mut inbox, &mut news);
-        self.last_words(news, watch).await;
     }
 
-    /// Tells of what was heard by now, once; after a `stop` no receiver is waited for much longer.
+    /// Tells of what was heard by now, once.
     pub(super) async fn tell_once(&self, watch: &Watch, stop: &CancellationToken) {
-        let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut inbox) = self.take_inbox() else { return };
         let mut news = Vec::new();
-        if let Some(mut inbox) = inbox {
-            take_all(&mut inbox, &mut news);
-        }
-        let mut backoffs = Backoffs::default();
+        take_all(&mut inbox, &mut news);
+        self.tell_until(news, &mut Backoffs::default(), watch, stop).await;
+    }
+
+    fn take_inbox(&self) -> Option<mpsc::UnboundedReceiver<Vec<News>>> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The same as [`Self::tell`], but after a `stop` no receiver is waited for much longer: what it is not told by then, the
+    /// next process tells.
+    async fn tell_until(
+        &self,
+        news: Vec<News>,
+        backoffs: &mut Backoffs,
+        watch: &Watch,
+        stop: &CancellationToken,
+    ) -> Duration {
         let stopped = async {
             stop.cancelled().await;
             sleep(LAST_WORDS).await;
         };
         tokio::select! {
-            _ = self.tell(&mut news, &mut backoffs, watch) => {}
-            () = stopped => {}
+            wait = self.tell(news, backoffs, watch) => wait,
+            () = stopped => Duration::ZERO,
         }
     }
 
-    async fn last_words(&self, mut news: Vec<News>, watch: &Watch) {
-        if !news.is_empty() {
-            // What is not told by then is on record, and told by the next process.
-            let mut backoffs = Backoffs::default();
-            timeout(LAST_WORDS, self.tell(&mut news, &mut backoffs, watch)).await.ok();
-        }
-    }
-
-    /// Takes the news in, and tells what is to be told; then the news are gone. Returns after how long to look again.
-    async fn tell(&self, news: &mut Vec<News>, backoffs: &mut Backoffs, watch: &Watch) -> Duration {
+    /// Takes the news in, and tells what is to be told. Returns after how long to look again.
+    async fn tell(&self, news: Vec<News>, backoffs: &mut Backoffs, watch: &Watch) -> Duration {
         let channels = self.channels();
         if channels.is_none() {
-            news.clear();
             return LOOK_AGAIN;
         }
-        outage::tell(&channels, self.store.path(), news, self.clock.now().wall).await;
-        match self.tell_rest(&channels, backoffs, news, watch).await {
+        let (of_database, news): (Vec<News>, Vec<News>) =
+            news.into_iter().partition(|news| news.kind == AlertKind::Database);
+        if let Some(last) = of_database.into_iter().next_back() {
+            let now = self.clock.now().wall;
+            outage::tell(&channels, self.store.path(), last.message, now).await;
+        }
+        match self.tell_from_record(&channels, backoffs, news, watch).await {
             Ok(wait) => wait,
             Err(error) => {
                 tracing::warn!(
@@ -186,24 +188,22 @@ impl Alerts {
         }
     }
 
-    async fn tell_rest(
+    async fn tell_from_record(
         &self,
         channels: &Channels,
         backoffs: &mut Backoffs,
-        news: &mut Vec<News>,
+        mut news: Vec<News>,
         watch: &Watch,
     ) -> Result<Duration, StoreError> {
         let (of_age, next_look) = watch.ages().await;
+        news.extend(of_age);
         let Some(_lock) = self.store.lock_alerts().await? else { return Ok(LOOKS_APART) };
         let before = self.store.alerts().await?;
         let mut alerts = before.clone();
-        let now = self.clock.now().wall;
-        let heard = [news.as_slice(), of_age.as_slice()].concat();
-        take_in(&mut alerts, &heard, |name| watch.knows(name), now);
+        take_in(&mut alerts, &news, |name| watch.knows(name), self.clock.now().wall);
         if alerts != before {
             self.store.note_alerts(&alerts).await?;
         }
-        news.clear();
         for index in 0..alerts.len() {
             let Some(alert) = alerts.get_mut(index) else { break };
             if self.tell_of(channels, backoffs, alert).await {
@@ -211,8 +211,7 @@ impl Alerts {
             }
         }
         let now = self.clock.now().boot;
-        let retries = [backoffs.webhook, backoffs.command].into_iter().filter_map(|of| of.until);
-        let next = retries.map(|until| until.since(now)).chain(next_look).min();
+        let next = backoffs.left(now).into_iter().chain(next_look).min();
         Ok(next.unwrap_or(LOOK_AGAIN).clamp(LOOKS_APART, LOOK_AGAIN))
     }
 
@@ -271,11 +270,8 @@ fn take_all(inbox: &mut mpsc::UnboundedReceiver<Vec<News>>, news: &mut Vec<News>
 pub(super) async fn tell_of_outage(
     channels: &Channels,
     database: &Path,
-    error: &AppError,
+    error: &StoreError,
     now: DateTime<Utc>,
 ) {
-    if matches!(error, AppError::Store(_)) && !channels.is_none() {
-        let mut news = vec![of(AlertKind::Database, "", Some(chain(error)))];
-        outage::tell(channels, database, &mut news, now).await;
-    }
+    outage::tell(channels, database, Some(chain(error)), now).await;
 }

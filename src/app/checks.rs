@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     store::{Checked, Store},
-    sync::chain,
+    telemetry::chain,
 };
 
 /// How soon a check is tried again that was put off, or could not be made.

@@ -6,9 +6,8 @@ use std::time::Duration;
 use crate::{
     clock::format_utc,
     store::{Told, Trigger},
-    sync::{
-        Ending, EndpointError, EndpointReport, Event, FailureClass, JobReport, Pause, Wait, chain,
-    },
+    sync::{Ending, EndpointError, EndpointReport, Event, FailureClass, JobReport, Pause, Wait},
+    telemetry::chain,
 };
 
 /// Logs what a person would want to know of a run afterwards, but for the line that [`run`] writes at its end.

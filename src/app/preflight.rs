@@ -7,6 +7,7 @@ mod online;
 use std::{path::Path, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use secrecy::SecretString;
 
 use self::files::Readers;
@@ -16,9 +17,10 @@ use crate::{
     api::{Client, Credentials, CredentialsSource},
     clock::Clock,
     config::{Config, Whereabouts},
-    daemon::{ScheduleSettings, moments_after},
+    daemon::{AlertCommand, ScheduleSettings, moments_after},
     store::{self, Presence, Sizes, StoreError, Usable},
-    sync::{self, JobSettings, chain},
+    sync::{self, JobSettings},
+    telemetry::chain,
 };
 
 /// So many of a schedule's times are told.
@@ -116,6 +118,7 @@ pub async fn offline(
     let mut findings = vec![configuration(config, file)];
     findings.extend(config.whereabouts().into_iter().map(secret));
     findings.push(client(config));
+    findings.extend(alerts(config));
     findings.extend(database(config).await);
     let address = config.monitor.listen;
     findings.extend(address.map(|address| {
@@ -214,6 +217,27 @@ fn client(config: &Config) -> Finding {
             chain(&AppError::Client(error)),
         ),
     }
+}
+
+/// Who is told of trouble; nobody is told of anything here.
+fn alerts(config: &Config) -> Vec<Finding> {
+    let (webhook, command) = ("alerts.webhook", "alerts.command");
+    let by_webhook = match config.webhook() {
+        Ok(url) => url.map(|url| Finding::good(webhook, format!("{}, not tried", url.origin()))),
+        Err(error) => {
+            Some(Finding::wrong(webhook, "cannot be had", Trouble::Config, chain(&error)))
+        }
+    };
+    let by_command = config.alerts.command.as_ref().map(|AlertCommand { program, .. }| {
+        match accessat(CWD, program, Access::EXEC_OK, AtFlags::EACCESS) {
+            Ok(()) => Finding::good(command, format!("{program}, not run")),
+            Err(error) => {
+                let todo = format!("this user cannot run {program}: {error}");
+                Finding::doubt(command, program, todo)
+            }
+        }
+    });
+    by_webhook.into_iter().chain(by_command).collect()
 }
 
 /// The database, what lies beside it, and its disk.

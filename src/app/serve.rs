@@ -32,7 +32,8 @@ use crate::{
         Scheduler, Tick, watched,
     },
     store::{Served, Store, StoreError},
-    sync::{FailureClass, Runner, chain},
+    sync::{FailureClass, Runner},
+    telemetry::chain,
 };
 
 /// Ticks that may wait for the loop; it never waits for anything longer than a start of a run.
@@ -60,8 +61,8 @@ impl App {
     /// taken up again once the limit lets it go on.
     ///
     /// # Errors
-    /// Where the credentials are refused at the start; and as soon as the database is
-    /// found to be damaged: no run mends that, and a service that fails is noticed.
+    /// Where the credentials are refused at the start; and as soon as the database is found to be damaged: no run mends that, and
+    /// a service that fails is noticed.
     pub async fn serve(&self, service: Service, stop: &CancellationToken) -> Result<(), AppError> {
         let mut attended = self.watch.attend().await?;
         let (sender, ticks) = mpsc::channel(TICKS);

@@ -24,8 +24,9 @@ use crate::{
     api::Client,
     clock::{BootTime, Clock, format_utc},
     daemon::{Answers, Monitor, MonitorSettings, Question, Reply},
-    store::{Overview, Store, overview, sizes},
-    sync::{Event, JobReport, JobSettings, Watcher, chain},
+    store::{AlertKind, Overview, Store, overview, sizes},
+    sync::{Event, JobReport, JobSettings, Watcher},
+    telemetry::chain,
 };
 
 /// How long the loop, or the database, may take to answer before that is told instead.
@@ -225,7 +226,7 @@ impl Watch {
                 next = Some(next.map_or(until, |next| next.min(until)));
                 // What was never synced is not fresh for that.
                 if endpoint.as_of.is_some() {
-                    news.push(News::stale(&endpoint.endpoint, None));
+                    news.push(News::new(AlertKind::Stale, &endpoint.endpoint, None));
                 }
             } else {
                 let age = match endpoint.as_of {
@@ -233,7 +234,7 @@ impl Watch {
                     None => "it was never synced".to_owned(),
                 };
                 let fresh = format!("{age}, and was to be fresher by {}", format_utc(until));
-                news.push(News::stale(&endpoint.endpoint, Some(fresh)));
+                news.push(News::new(AlertKind::Stale, &endpoint.endpoint, Some(fresh)));
             }
         }
         (news, next.and_then(|next| (next - now).to_std().ok()))

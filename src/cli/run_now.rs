@@ -16,7 +16,8 @@ use crate::{
     clock::format_utc,
     config::Config,
     store::{Dates, RunResult, Told, Trigger},
-    sync::{Ending, EndpointReport, JobReport, JobSettings, chain},
+    sync::{Ending, EndpointReport, JobReport, JobSettings},
+    telemetry::chain,
 };
 
 /// Runs all jobs, or those named; with dates, only what can be asked for dates.

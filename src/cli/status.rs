@@ -18,7 +18,7 @@ use super::{
 use crate::{
     app::{self, EndpointStatus, Freshness, JobStatus, Status},
     config::{self, Config, Environment},
-    sync::chain,
+    telemetry::chain,
 };
 
 /// What `status` is told.

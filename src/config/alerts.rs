@@ -8,19 +8,28 @@ use super::{
     tree::{Node, Origin, Value},
     values,
 };
-use crate::{api::WebhookUrl, daemon::AlertSettings};
+use crate::{
+    api::WebhookUrl,
+    daemon::{AlertCommand, AlertSettings},
+};
 
 /// Reads it.
 pub(super) fn read(root: &mut Section<'_>) -> AlertSettings {
     let mut alerts = root.section("alerts");
     let webhook = alerts.optional("webhook", values::webhook).map(WebhookUrl::new);
     let origin = alerts.origin_of("command");
-    let command = alerts.list("command", values::text);
-    if let (Some(command), Some(origin)) = (&command, origin)
-        && let Err(problem) = check(command.first().map(|(program, _)| program.as_str()))
-    {
-        alerts.report(&origin, "command", problem);
-    }
+    let command = alerts.list("command", values::text).and_then(|words| {
+        let words: Vec<String> = words.into_iter().map(|(text, _)| text).collect();
+        match split(words) {
+            Ok(command) => Some(command),
+            Err(problem) => {
+                if let Some(origin) = &origin {
+                    alerts.report(origin, "command", problem);
+                }
+                None
+            }
+        }
+    });
     let timeout = alerts.optional("timeout", |node| {
         let timeout = values::duration_up_to(node, Duration::from_mins(10), "10m", "s")?;
         if timeout.is_zero() {
@@ -29,22 +38,19 @@ pub(super) fn read(root: &mut Section<'_>) -> AlertSettings {
         Ok(timeout)
     });
     alerts.finish();
-    AlertSettings {
-        webhook,
-        command: command.map(|command| command.into_iter().map(|(text, _)| text).collect()),
-        timeout: timeout.unwrap_or(Duration::from_secs(30)),
-    }
+    AlertSettings { webhook, command, timeout: timeout.unwrap_or(Duration::from_secs(30)) }
 }
 
 /// No shell looks for the program, and the working directory of a service is none to begin at.
-fn check(program: Option<&str>) -> Result<(), Problem> {
+fn split(words: Vec<String>) -> Result<AlertCommand, Problem> {
     const EXAMPLE: &str = r#"such as ["/usr/local/bin/tell", "operations"]; no shell reads it"#;
-    match program {
+    let mut words = words.into_iter();
+    match words.next() {
         None => Err(Problem::new("is empty", EXAMPLE)),
-        Some(program) if !Path::new(program).is_absolute() => {
+        Some(program) if !Path::new(&program).is_absolute() => {
             Err(Problem::new("must begin with the whole path of a program", EXAMPLE))
         }
-        Some(_) => Ok(()),
+        Some(program) => Ok(AlertCommand { program, arguments: words.collect() }),
     }
 }
 

@@ -10,6 +10,8 @@ use tokio::{
     time::timeout,
 };
 
+use super::AlertCommand;
+
 /// What a command gets of the environment: none of it is a secret.
 const PASSED_ON: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 
@@ -74,15 +76,13 @@ impl Drop for Group {
 /// # Errors
 /// Where it cannot be run, takes longer than `longest`, or ends otherwise than with 0.
 pub async fn run_command(
-    command: &[String],
+    command: &AlertCommand,
     input: &str,
     variables: &[(&str, String)],
     longest: Duration,
 ) -> Result<(), CommandError> {
-    let nothing = (String::new(), &[][..]);
-    // A command of nothing, which the configuration refuses, cannot be run either.
-    let (program, arguments) =
-        command.split_first().map_or(nothing, |(program, rest)| (program.clone(), rest));
+    let AlertCommand { program, arguments } = command;
+    let program = program.clone();
     let failed = |source| CommandError::Start { program: program.clone(), source };
     let mut child = Command::new(&program)
         .args(arguments)

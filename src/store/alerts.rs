@@ -75,6 +75,22 @@ pub struct Alert {
     pub command: ToldAt,
 }
 
+impl Alert {
+    /// One that begins now, of which nobody was told.
+    pub fn begun(kind: AlertKind, subject: &str, message: &str, since: DateTime<Utc>) -> Self {
+        Self {
+            kind,
+            subject: subject.to_owned(),
+            endpoints: Vec::new(),
+            since,
+            message: message.to_owned(),
+            ended_at: None,
+            webhook: ToldAt::default(),
+            command: ToldAt::default(),
+        }
+    }
+}
+
 impl Store {
     /// Waits for the lock by which one process at a time tells of alerts; `None`: another one has it all the time.
     ///

@@ -57,17 +57,7 @@ pub(super) fn judge<'r>(
     let records = reading::transform(flattener, &page);
     let keys = reading::keys(endpoint, &records.stored);
     let style = &endpoint.pagination;
-    let seen = Seen {
-        records: page.records.len() as u64,
-        total: page.total,
-        next: page.next.as_deref(),
-        digest: page.digest(),
-        keys: &keys,
-        reordered: false,
-        url: &response.url,
-        headers: &response.headers,
-        base,
-    };
+    let seen = Seen::of(&page, &keys, response, base);
     let step = style.advance(&style.start(), &seen).map_err(Unreadable::Listing)?;
     let mut met = HashSet::new();
     let duplicates = keys.iter().filter(|key| !met.insert(**key)).count() as u64;

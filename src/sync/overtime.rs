@@ -10,7 +10,8 @@ use std::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Ending, EndpointReport, JobReport, Pause, runner::chain};
+use super::{Ending, EndpointReport, JobReport, Pause};
+use crate::telemetry::chain;
 use crate::{
     clock::Clock,
     store::{RunId, Store},

@@ -25,6 +25,7 @@ use crate::{
         AskedPause, Effort, EndpointEnd, FileLock, RunEnd, RunId, Store, StoreError, TOKEN_GROUP,
         Trigger,
     },
+    telemetry::chain,
 };
 
 /// Runs jobs.
@@ -272,18 +273,6 @@ pub(super) async fn record(
         Err(_) if matches!(report.ending, Ending::Failed(_)) => {}
         Err(error) => report.ending = Ending::Failed(located(store, error.into())),
     }
-}
-
-/// An error with its causes, in one line.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use super::chain;
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
@@ -222,14 +223,7 @@ impl Visit for Fields {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        let mut text = value.to_string();
-        let mut source = value.source();
-        while let Some(cause) = source {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        self.set(field, Value::Text(text));
+        self.set(field, Value::Text(chain(value)));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {

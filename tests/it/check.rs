@@ -244,3 +244,28 @@ fn its_requests_are_in_the_ledger_and_existing_columns_are_compared() {
     sandbox.run(&["--run-now"]).expect_status(75);
     expect(&online(&sandbox, 75), &["‖ users", "the budget is spent"]);
 }
+
+#[test]
+fn who_is_told_of_alerts_is_looked_at_and_told_of_nothing() {
+    let api = serve(GOOD);
+    let mut sandbox = Sandbox::with_api(&api.url(), USERS);
+    let receiver = serve("");
+    let config = fs::read_to_string(sandbox.path().join("config.toml")).expect("it is there");
+    let alerts = format!(
+        "{config}[alerts]\nwebhook = \"{}/s3cret\"\ncommand = [\"/no/such/program\"]\n",
+        receiver.url()
+    );
+    sandbox.write("config.toml", &alerts);
+    let checked = sandbox.run(&["check"]).expect_status(0);
+    let told = format!("✓ alerts.webhook {}, not tried", receiver.url());
+    expect(&checked, &[&told, "! alerts.command", "cannot run /no/such/program: No such file"]);
+    assert!(!checked.stdout.contains("s3cret"), "{}", checked.stdout);
+    assert_eq!(receiver.asked().len(), 0);
+
+    sandbox.write("alert_webhook", "not-a-url-but-s3cret\n");
+    let folder = sandbox.path().to_str().expect("the test's folder has a plain name").to_owned();
+    sandbox.set("CREDENTIALS_DIRECTORY", &folder);
+    let checked = sandbox.run(&["check"]).expect_status(78);
+    expect(&checked, &["✗ alerts.webhook cannot be had", "alert_webhook"]);
+    assert!(!checked.stdout.contains("s3cret"), "{}", checked.stdout);
+}

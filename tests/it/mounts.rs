@@ -6,6 +6,8 @@ use std::{
     sync::OnceLock,
 };
 
+use crate::support::Sandbox;
+
 /// What gives the right to mount: a namespace of the user's own, or else one that root may make.
 pub(crate) fn namespace() -> Option<&'static str> {
     static FOUND: OnceLock<Option<&str>> = OnceLock::new();
@@ -26,6 +28,27 @@ pub(crate) fn namespace_for(name: &str) -> Option<&'static str> {
         not_checked(&format!("since this user may mount nothing: {name}"));
     }
     found
+}
+
+/// The binary behind a shell's script that may mount, and ends with `exec "$@"` or does so itself.
+pub(crate) fn within(
+    namespace: &str,
+    sandbox: &Sandbox,
+    arguments: &[&str],
+    script: &str,
+) -> Command {
+    let program = sandbox.command(arguments);
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &format!(r#"exec {namespace} sh -c "$SCRIPT" sh "$@""#), "sh"])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir(sandbox.path())
+        .env_clear()
+        .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .env("PATH", std::env::var_os("PATH").expect("the tests have a path"))
+        .env("SCRIPT", script);
+    command
 }
 
 /// Tells what cannot be tested here, even where the tests' own output is caught.

@@ -6,15 +6,15 @@ use super::{LOOK_AGAIN, LOOKS_APART, message::Message};
 use crate::{
     api::{self, ClientError, Webhook},
     clock::BootTime,
-    daemon::{AlertSettings, run_command},
-    sync::chain,
+    daemon::{AlertCommand, AlertSettings, run_command},
+    telemetry::chain,
 };
 
 /// Whoever is to be told.
 #[derive(Clone, Debug, Default)]
 pub(in crate::app) struct Channels {
     pub(super) webhook: Option<Webhook>,
-    pub(super) command: Option<Vec<String>>,
+    pub(super) command: Option<AlertCommand>,
     timeout: Duration,
 }
 
@@ -66,7 +66,7 @@ fn is_told<E: std::error::Error + 'static>(channel: &'static str, told: &Result<
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Backoff {
     failures: u32,
-    pub(super) until: Option<BootTime>,
+    until: Option<BootTime>,
 }
 
 impl Backoff {
@@ -90,4 +90,12 @@ impl Backoff {
 pub(super) struct Backoffs {
     pub(super) webhook: Backoff,
     pub(super) command: Backoff,
+}
+
+impl Backoffs {
+    /// How long until the first of those that are left alone is tried again.
+    pub(super) fn left(&self, now: BootTime) -> Option<Duration> {
+        let until = [self.webhook, self.command].into_iter().filter_map(|backoff| backoff.until);
+        until.map(|until| until.since(now)).filter(|left| !left.is_zero()).min()
+    }
 }

@@ -3,12 +3,9 @@
 use super::record::News;
 use crate::{
     store::AlertKind,
-    sync::{Ending, FailureClass, JobReport, chain},
+    sync::{Ending, FailureClass, JobReport},
+    telemetry::chain,
 };
-
-pub(super) fn of(kind: AlertKind, endpoint: &str, message: Option<String>) -> News {
-    News { kind, endpoint: endpoint.to_owned(), message }
-}
 
 /// What a run's end says of its endpoints. One that is paused says nothing: a limit is no trouble.
 pub(super) fn of_run(report: &JobReport) -> Vec<News> {
@@ -24,12 +21,12 @@ pub(super) fn of_run(report: &JobReport) -> Vec<News> {
     for endpoint in &report.endpoints {
         let name = &endpoint.endpoint;
         if answers(&endpoint.ending) {
-            news.push(of(AlertKind::Credentials, name, None));
-            news.push(of(AlertKind::Unreachable, name, None));
+            news.push(News::new(AlertKind::Credentials, name, None));
+            news.push(News::new(AlertKind::Unreachable, name, None));
         }
         let kind = match &endpoint.ending {
             Ending::Ok => {
-                news.push(of(AlertKind::Failed, name, None));
+                news.push(News::new(AlertKind::Failed, name, None));
                 continue;
             }
             Ending::Paused(_) => continue,
@@ -44,9 +41,9 @@ pub(super) fn of_run(report: &JobReport) -> Vec<News> {
             },
         };
         if let Ending::Failed(error) = &endpoint.ending {
-            news.push(of(kind, name, Some(chain(error))));
+            news.push(News::new(kind, name, Some(chain(error))));
         }
     }
-    news.push(of(AlertKind::Database, "", trouble));
+    news.push(News::new(AlertKind::Database, "", trouble));
     news
 }

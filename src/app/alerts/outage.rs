@@ -8,14 +8,10 @@ use std::{
 use chrono::{DateTime, Utc};
 use futures_util::future::join;
 
-use super::{
-    Channels,
-    message::Message,
-    record::{News, Turn},
-};
+use super::{Channels, message::Message, record::Turn};
 use crate::{
     clock::format_utc,
-    store::{Alert, AlertKind, ToldAt},
+    store::{Alert, AlertKind},
 };
 
 /// The file: the moment in its first line, why in the others.
@@ -25,27 +21,18 @@ fn record(database: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Takes the news of the database out, and tells of its outage, or of the end of one that was told of. What nobody could
-/// be told is told with the next news.
+/// Tells of an outage that is there for that reason, or, without one, of the end of an outage that was told of. What nobody
+/// could be told is told with the next news.
 pub(super) async fn tell(
     channels: &Channels,
     database: &Path,
-    news: &mut Vec<News>,
+    message: Option<String>,
     now: DateTime<Utc>,
 ) {
-    let mut heard = None;
-    news.retain(|news| {
-        let is_of_database = news.kind == AlertKind::Database;
-        if is_of_database {
-            heard = Some(news.message.clone());
-        }
-        !is_of_database
-    });
-    let Some(message) = heard else { return };
     let path = record(database);
     match (message, told_before(&path)) {
         (Some(message), None) => {
-            let outage = outage(now, message);
+            let outage = Alert::begun(AlertKind::Database, "", &message, now);
             if tell_all(channels, &outage, Turn::Began, database).await
                 && let Err(error) =
                     fs::write(&path, format!("{}\n{}\n", format_utc(now), outage.message))
@@ -63,19 +50,6 @@ pub(super) async fn tell(
     }
 }
 
-fn outage(since: DateTime<Utc>, message: String) -> Alert {
-    Alert {
-        kind: AlertKind::Database,
-        subject: String::new(),
-        endpoints: Vec::new(),
-        since,
-        message,
-        ended_at: None,
-        webhook: ToldAt::default(),
-        command: ToldAt::default(),
-    }
-}
-
 /// Whether anybody was told.
 async fn tell_all(channels: &Channels, outage: &Alert, turn: Turn, database: &Path) -> bool {
     let message = Message { alert: outage, turn, database };
@@ -86,7 +60,7 @@ async fn tell_all(channels: &Channels, outage: &Alert, turn: Turn, database: &Pa
 fn told_before(path: &Path) -> Option<Alert> {
     let text = fs::read_to_string(path).ok()?;
     let (since, message) = text.split_once('\n')?;
-    Some(outage(since.parse().ok()?, message.trim_end().to_owned()))
+    Some(Alert::begun(AlertKind::Database, "", message.trim_end(), since.parse().ok()?))
 }
 
 fn forget(path: &Path) {

@@ -22,9 +22,9 @@ pub(in crate::app) struct News {
 }
 
 impl News {
-    /// News of the age of an endpoint's data.
-    pub(in crate::app) fn stale(endpoint: &str, message: Option<String>) -> Self {
-        Self { kind: AlertKind::Stale, endpoint: endpoint.to_owned(), message }
+    /// That such an alert holds, with its reason, or does not.
+    pub(in crate::app) fn new(kind: AlertKind, endpoint: &str, message: Option<String>) -> Self {
+        Self { kind, endpoint: endpoint.to_owned(), message }
     }
 }
 
@@ -58,19 +58,11 @@ pub(super) fn take_in(
                     alert.endpoints.push(endpoint.clone());
                 }
             }
-            (None, Some(message)) => alerts.push(Alert {
-                kind: *kind,
-                subject: subject.to_owned(),
-                endpoints: Some(endpoint.clone())
-                    .filter(|name| !name.is_empty())
-                    .into_iter()
-                    .collect(),
-                since: now,
-                message: message.clone(),
-                ended_at: None,
-                webhook: ToldAt::default(),
-                command: ToldAt::default(),
-            }),
+            (None, Some(message)) => {
+                let mut alert = Alert::begun(*kind, subject, message, now);
+                alert.endpoints.extend(Some(endpoint.clone()).filter(|name| !name.is_empty()));
+                alerts.push(alert);
+            }
             (Some(alert), None) => {
                 // An access token is for all: one success with it shows that the credentials are good.
                 if *kind == AlertKind::Credentials {

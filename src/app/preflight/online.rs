@@ -1,16 +1,9 @@
 //! Asks the API for a token and for the first page of each endpoint, within the budget.
 
-use std::{
-    env,
-    fs::{self, DirBuilder},
-    io,
-    os::unix::fs::DirBuilderExt,
-    path::PathBuf,
-    process,
-    time::Duration,
-};
+use std::{env, time::Duration};
 
 use chrono_tz::Tz;
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::older;
@@ -105,40 +98,17 @@ async fn token(runner: &Runner, client: &Client, clock: &Clock) -> TokenLook {
 }
 
 /// The database of the configuration where it is there; else one in a folder of its own, which goes with what is given beside.
-async fn ledger(config: &Config) -> Result<(store::Settings, Option<Folder>), AppError> {
+async fn ledger(config: &Config) -> Result<(store::Settings, Option<TempDir>), AppError> {
     match store::usable(&config.store, &[]).await?.state {
         Presence::Current => Ok((config.store.clone(), None)),
         Presence::Older => Err(older(config)),
         Presence::Absent => {
-            let folder = Folder::new()?;
-            let path = folder.0.join("ledger.db");
+            // Nobody else can look into it.
+            let folder = tempfile::Builder::new().prefix("mapiq-sync-check-").tempdir();
+            let folder =
+                folder.map_err(|source| StoreError::Create { path: env::temp_dir(), source })?;
+            let path = folder.path().join("ledger.db");
             Ok((store::Settings { path, mode: 0o600, ..config.store.clone() }, Some(folder)))
         }
-    }
-}
-
-/// A folder that nobody else can look into, and that is gone with this.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Result<Self, StoreError> {
-        let name = |number: u32| format!("mapiq-sync-check-{}-{number}", process::id());
-        for number in 0.. {
-            let path = env::temp_dir().join(name(number));
-            match DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(Self(path)),
-                // Somebody else's, or what a killed check has left.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(source) => return Err(StoreError::Create { path, source }),
-            }
-        }
-        unreachable!("there are fewer folders than 2^32")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What cannot be removed is for the system's own cleaning of that folder: it holds counts of requests.
-        fs::remove_dir_all(&self.0).ok();
     }
 }

@@ -11,7 +11,8 @@ use crate::{
     clock::BootTime,
     daemon::{Doings, Notices, Pulse, SILENCE, Stuck},
     store::{Store, steps},
-    sync::{Runner, chain},
+    sync::Runner,
+    telemetry::chain,
 };
 
 /// Signs of life within the time that the manager waits: one that is missed, such as right after a suspend, is no end yet.

@@ -9,7 +9,7 @@ use crate::{
     config::Config,
     daemon::MonitorSettings,
     store,
-    sync::chain,
+    telemetry::chain,
 };
 
 /// Loads the configuration as it is now, with its credentials; else all that is wrong with it, each in a line.

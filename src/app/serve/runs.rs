@@ -12,7 +12,8 @@ use crate::{
     clock::BootTime,
     daemon::Tick,
     store::Trigger,
-    sync::{JobSettings, Runner, chain},
+    sync::{JobSettings, Runner},
+    telemetry::chain,
 };
 
 /// What a tick may find at work.

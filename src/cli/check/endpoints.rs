@@ -12,9 +12,9 @@ use crate::{
     app::{Online, TokenLook},
     store::{ColumnChange, Proposal, ProposedColumn},
     sync::{
-        Answered, EndpointSettings, FailureClass, FirstPage, Look, LookOutcome, Pause, chain,
-        seconds,
+        Answered, EndpointSettings, FailureClass, FirstPage, Look, LookOutcome, Pause, seconds,
     },
+    telemetry::chain,
 };
 
 /// So many columns of an endpoint are named.

@@ -8,7 +8,8 @@ use super::super::table::{counted, thousands};
 use crate::{
     clock::format_utc,
     store::RowCounts,
-    sync::{Ending, Event, JobSettings, Wait, chain, seconds},
+    sync::{Ending, Event, JobSettings, Wait, seconds},
+    telemetry::chain,
 };
 
 /// A shorter wait is not worth a line.

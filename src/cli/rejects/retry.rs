@@ -15,7 +15,8 @@ use crate::{
     },
     config::Config,
     store::KeptReject,
-    sync::{EndpointReport, RetryReport, chain},
+    sync::{EndpointReport, RetryReport},
+    telemetry::chain,
 };
 
 const HEADER: [(&str, Align); 5] = [

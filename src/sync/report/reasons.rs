@@ -1,9 +1,6 @@
 //! Why something happens in a run.
 
-use crate::{
-    api::classify::Problem,
-    sync::{EndpointError, chain},
-};
+use crate::{api::classify::Problem, sync::EndpointError, telemetry::chain};
 
 /// Why an endpoint starts over.
 #[derive(Debug, thiserror::Error)]

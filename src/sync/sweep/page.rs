@@ -71,17 +71,7 @@ impl Sweeper<'_> {
         } else {
             Vec::new()
         };
-        let seen = Seen {
-            records: page.records.len() as u64,
-            total: page.total,
-            next: page.next.as_deref(),
-            digest: page.digest(),
-            keys: &keys,
-            reordered: false,
-            url: &response.url,
-            headers: &response.headers,
-            base: self.shared.client.base_url(),
-        };
+        let seen = Seen::of(&page, &keys, response, self.shared.client.base_url());
         let advance = |seen: &Seen<'_>| style.advance(&place.state, seen).map(Written::new);
         let steps = advance(&seen).and_then(|step| {
             let Some(most) = style.may_repeat(&place.state, &seen) else { return Ok((step, None)) };

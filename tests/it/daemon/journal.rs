@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use super::{USERS, one_user, wait_for_runs};
 use crate::{
-    mounts::namespace_for,
+    mounts::{namespace_for, within},
     support::{Answer, Api, Finished, Running, Sandbox, token, wait_until},
 };
 
@@ -20,18 +20,8 @@ exec "$@""#;
 
 /// The binary with its stderr connected to the journal.
 fn connected(sandbox: &Sandbox, namespace: &str, arguments: &[&str]) -> Command {
-    let program = sandbox.command(arguments);
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", &format!(r#"exec {namespace} sh -c "$SCRIPT" sh "$@""#), "sh"])
-        .arg(program.get_program())
-        .args(program.get_args())
-        .current_dir(sandbox.path())
-        .env_clear()
-        .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))))
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-        .env("JOURNAL", sandbox.path().join("journal"))
-        .env("SCRIPT", CONNECTED);
+    let mut command = within(namespace, sandbox, arguments, CONNECTED);
+    command.env("JOURNAL", sandbox.path().join("journal"));
     command
 }
 

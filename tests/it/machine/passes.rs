@@ -1,6 +1,6 @@
 //! Disks that fail for a while: the daemon lives on, and so does the data.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use rustix::process::Signal;
 
@@ -10,7 +10,7 @@ use super::{
     serve,
 };
 use crate::{
-    mounts::namespace_for,
+    mounts::{namespace_for, within},
     support::{Finished, Running, Sandbox, wait_until},
 };
 
@@ -80,17 +80,7 @@ fn a_file_system_that_is_read_only_is_told_and_used_once_it_is_not() {
     let after = serve(AFTER);
     sandbox.set("MAPIQ_SYNC__API__BASE_URL", &after.url());
     sandbox.set("MAPIQ_SYNC__DATABASE__PATH", "disk/mapiq.db");
-    sandbox.set("PATH", &std::env::var("PATH").expect("the tests have a path"));
-    let program = sandbox.command(&["--run-now"]);
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", &format!(r#"exec {namespace} sh -c "$SCRIPT" sh "$@""#), "sh"])
-        .arg(program.get_program())
-        .args(program.get_args())
-        .current_dir(sandbox.path())
-        .env_clear()
-        .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))))
-        .env("SCRIPT", READ_ONLY_AT_FIRST);
+    let mut command = within(namespace, &sandbox, &["--run-now"], READ_ONLY_AT_FIRST);
     let finished = Finished::from(command.output().expect("sh starts"));
     finished
         .expect_status(65)

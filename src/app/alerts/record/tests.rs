@@ -8,7 +8,7 @@ fn at(minutes: i64) -> DateTime<Utc> {
 
 fn news(kind: AlertKind, endpoint: &str, holds: bool) -> News {
     let message = holds.then(|| format!("{endpoint} is in trouble"));
-    News { kind, endpoint: endpoint.to_owned(), message }
+    News::new(kind, endpoint, message)
 }
 
 /// Hears news and tells the webhook, if that takes it; what it was told.
