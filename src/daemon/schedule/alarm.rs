@@ -32,12 +32,10 @@ enum AlarmError {
 }
 
 impl Alarm {
-    /// Sets an alarm that tells `rung` at `moment`, or less than two seconds after it, never before. Why one cannot be
-    /// set is logged.
+    /// Sets an alarm that tells `rung` at `moment`, or some two seconds after it, never before. Why one cannot be set is
+    /// logged.
     pub(super) fn set(moment: DateTime<Utc>, now: DateTime<Utc>, rung: Arc<Notify>) -> Self {
-        // The crate adds whole seconds to its own time cut to a second: rounded up here, that is never before the moment.
-        let ahead = moment.signed_duration_since(now).to_std().unwrap_or_default();
-        let ahead = Duration::from_secs(ahead.as_secs() + u64::from(ahead.subsec_nanos() > 0));
+        let ahead = seconds_ahead(moment, now);
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let thread = thread::Builder::new().name("alarm".to_owned()).spawn(move || {
@@ -50,6 +48,13 @@ impl Alarm {
         }
         Self { moment, _ends: stop.drop_guard() }
     }
+}
+
+/// How far ahead the scheduler crate is to ring for `moment`. It adds whole seconds to the second it is in, so what counts
+/// is the seconds from the one that `now` lies in to the first that does not begin before `moment`.
+fn seconds_ahead(moment: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
+    let ends = moment.timestamp() + i64::from(moment.timestamp_subsec_nanos() > 0);
+    Duration::from_secs(u64::try_from(ends - now.timestamp()).unwrap_or_default())
 }
 
 fn tell(error: &AlarmError, moment: DateTime<Utc>) {
@@ -92,6 +97,24 @@ mod tests {
             .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
             .filter(|name| name.trim() == "alarm")
             .count()
+    }
+
+    #[test]
+    fn the_second_an_alarm_rings_in_never_begins_before_its_moment() {
+        let at = |millis| DateTime::from_timestamp_millis(millis).expect("a time");
+        for now in (0..2_000).step_by(50) {
+            for moment in (now..now + 3_000).step_by(50) {
+                let ahead = seconds_ahead(at(moment), at(now)).as_millis();
+                let rings = i128::from(now / 1_000 * 1_000) + i128::try_from(ahead).expect("small");
+                let late = rings - i128::from(moment);
+                assert!((0..1_000).contains(&late), "{moment} seen at {now}: {late} ms late");
+            }
+        }
+        assert_eq!(
+            seconds_ahead(at(1_000), at(9_000)),
+            Duration::ZERO,
+            "what is past rings at once"
+        );
     }
 
     #[tokio::test]
