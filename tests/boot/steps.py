@@ -1,7 +1,9 @@
 """What happens to the service in its life, one function each, in this order."""
 
 import json
+import pathlib
 import re
+import shutil
 import sqlite3
 import subprocess
 import time
@@ -9,6 +11,7 @@ import time
 from container import ENVIRONMENT, Failed, wait_for
 from service import API, SECRET, Service, Simulator, expect, expect_in
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 STEPS = []
 
 
@@ -281,9 +284,8 @@ def gives_up(world):
 def hash_key(world):
     world.edit("/etc/mapiq-sync/config.toml", (r'^# hash = \["email"\]', 'hash = ["email"]'))
     world.runbook.run(world.container, "hash-key")
-    world.service.wait_for_run()
     hashed = "SELECT count(*) FROM users WHERE length(email) = 32 AND email NOT LIKE '%@%'"
-    expect("users with a hashed address", world.service.count(hashed), 2000)
+    wait_for("the hash of every user's address", lambda: world.service.count(hashed) == 2000)
 
 
 @step("what needs a hand: rejects, deletions, one job")
@@ -441,6 +443,33 @@ def move(world):
 def purge(world):
     world.runbook.run(world.container, "remove", input="y\n")
     world.runbook.run(world.container, "purge", input="y\n")
+    nothing_is_left(world)
+
+
+@step("without the package, from source: installed, started, removed")
+def from_source(world):
+    source = world.container.path("/root/source")
+    shutil.copytree(ROOT / "systemd", source / "systemd")
+    shutil.copy(ROOT / "config.toml", source)
+    (source / "target/release").mkdir(parents=True)
+    shutil.copy(world.container.path(Simulator.PROGRAM), source / "target/release/mapiq-sync")
+    world.runbook.run(world.container, "from-source", source="/root/source")
+    expect("the configuration is", world.shown("/etc/mapiq-sync/config.toml"), "root:mapiq-sync 640")
+    world.put_credentials()
+    world.configure()
+    world.runbook.run(world.container, "try")
+    world.runbook.run(world.container, "start")
+    world.service.wait_for_run()
+    # The same commands upgrade it.
+    configured = world.container.path("/etc/mapiq-sync/config.toml").read_text()
+    world.runbook.run(world.container, "from-source", source="/root/source")
+    expect("the configuration", world.container.path("/etc/mapiq-sync/config.toml").read_text(), configured)
+    world.runbook.run(world.container, "from-source-end")
+    nothing_is_left(world)
+
+
+def nothing_is_left(world):
+    """No file of the program, nor a unit that systemd knows."""
     found = world.container.run("find", "/etc", "/usr", "/var", "/run", "-xdev", "-name", "*mapiq*",
                                 "-not", "-path", "/var/log/*", "-not", "-path", "/run/log/*",
                                 "-not", "-path", "/var/backups/*").stdout.splitlines()
