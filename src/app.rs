@@ -24,6 +24,7 @@ use self::{
     watched::Watched,
 };
 pub use self::{
+    alerts::{TestAlert, test_alert},
     plan::{Forecast, GroupForecast, JobForecast, plan},
     preflight::{Finding, JobTimes, Offline, Online, TokenLook, Trouble, Verdict, offline, online},
     serve::{Load, Service, Told, watcher},

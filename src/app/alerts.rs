@@ -9,6 +9,7 @@ mod heard;
 mod message;
 mod outage;
 mod record;
+mod rehearsal;
 
 use std::{
     path::Path,
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) use self::channels::Channels;
 pub(super) use self::record::News;
+pub use self::rehearsal::{TestAlert, test_alert};
 use self::{
     channels::Backoffs,
     heard::of_run,
@@ -124,12 +126,29 @@ impl Alerts {
             };
             take_all(&mut inbox, &mut news);
             let is_last = stop.is_cancelled();
+            if self.channels().is_none() {
+                self.forget().await;
+            }
             if !(is_last && news.is_empty()) {
                 wait = self.tell_until(news, &mut backoffs, watch, stop).await;
             }
             if is_last {
                 return;
             }
+        }
+    }
+
+    /// Forgets all alerts, as nobody is told of any more: nor would be of their end.
+    async fn forget(&self) {
+        let forgets = async {
+            let Some(_lock) = self.store.lock_alerts().await? else { return Ok(()) };
+            if !self.store.alerts().await?.is_empty() {
+                self.store.note_alerts(&[]).await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = forgets.await {
+            tracing::debug!(error = chain(&error), "alerts of before are kept");
         }
     }
 

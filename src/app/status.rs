@@ -13,7 +13,9 @@ use crate::{
     clock::Clock,
     config::Config,
     daemon::{ScheduleSettings, next_after},
-    store::{self, Asked, Budget, DaemonProcess, EndpointOverview, Overview, RunOverview, Sizes},
+    store::{
+        self, Alert, Asked, Budget, DaemonProcess, EndpointOverview, Overview, RunOverview, Sizes,
+    },
     sync::{EndpointSettings, JobSettings},
 };
 
@@ -32,6 +34,8 @@ pub struct Status {
     pub jobs: Vec<JobStatus>,
     /// The endpoints, in the order of the configuration.
     pub endpoints: Vec<EndpointStatus>,
+    /// The alerts that hold.
+    pub alerts: Vec<Alert>,
 }
 
 /// How a job is doing.
@@ -101,7 +105,7 @@ fn asked(config: &Config) -> Asked {
 ///
 /// `overview` is the answer to [`asked`]: its lists have the configuration's order.
 fn judge(config: &Config, overview: Overview, now: DateTime<Utc>) -> Status {
-    let Overview { daemon, jobs, endpoints, budgets, checked_at } = overview;
+    let Overview { daemon, jobs, endpoints, budgets, checked_at, alerts } = overview;
     let holders = endpoints.iter().filter_map(|known| known.holder.as_ref());
     let at_work: HashSet<String> = holders.map(|holder| holder.job().to_owned()).collect();
     let schedules = config.sync.jobs.iter().zip(&config.schedules);
@@ -129,6 +133,7 @@ fn judge(config: &Config, overview: Overview, now: DateTime<Utc>) -> Status {
         sizes: store::sizes(&config.store.path),
         jobs,
         endpoints,
+        alerts,
     }
 }
 

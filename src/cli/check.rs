@@ -1,5 +1,6 @@
 //! `check`: whether all that a run needs is there, and whether the API answers as the configuration says.
 
+mod alert;
 mod endpoints;
 
 use std::path::Path;
@@ -17,7 +18,7 @@ use super::{
     usage,
 };
 use crate::{
-    app::{self, Finding, JobTimes, Offline, Online, Trouble, Verdict},
+    app::{self, Finding, JobTimes, Offline, Online, TestAlert, Trouble, Verdict},
     config::Config,
     sync::JobSettings,
 };
@@ -34,6 +35,10 @@ pub(super) struct CheckArgs {
     /// Get a token, and read one page of every endpoint within the limit; nothing of it is stored
     #[arg(long)]
     online: bool,
+
+    /// Send a test alert, and its end, to whoever `[alerts]` names
+    #[arg(long)]
+    alert: bool,
 
     /// Only the schedule and the endpoints of this job (may be repeated)
     #[arg(long = "job", value_name = "NAME")]
@@ -85,6 +90,19 @@ pub(super) async fn run(
         todos.extend(endpoints::todos(&online, &config.sync.endpoints));
         ends = endpoints::status(&online);
     }
+    if args.alert && offline.trouble() != Some(Trouble::Config) {
+        let told = match tell(config).await {
+            Ok(told) => told,
+            Err(status) => return status,
+        };
+        if let Err(error) = print_result(&format!("\n{}", alert::told(&told))) {
+            return fail(ExitStatus::Failed, &error);
+        }
+        todos.extend(alert::todos(&told));
+        if ends == ExitStatus::Done {
+            ends = alert::status(&told);
+        }
+    }
     let asked = args.online && offline.trouble().is_none();
     match print_result(&closing(&todos, args.online, asked)) {
         Ok(()) => ends,
@@ -104,6 +122,13 @@ async fn ask(
     let watcher = progress::waits(jobs);
     let jobs = (!args.jobs.is_empty()).then_some(jobs);
     app::online(config, jobs, watcher, stop).await.map_err(fail_app)
+}
+
+async fn tell(mut config: Config) -> Result<TestAlert, ExitStatus> {
+    if let Err(error) = config.read_webhook() {
+        return Err(fail(ExitStatus::Config, &anyhow::Error::new(error)));
+    }
+    app::test_alert(&config).await.map_err(fail_app)
 }
 
 /// What can be told without asking anybody.

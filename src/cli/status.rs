@@ -18,6 +18,7 @@ use super::{
 use crate::{
     app::{self, EndpointStatus, Freshness, JobStatus, Status},
     config::{self, Config, Environment},
+    store::Alert,
     telemetry::chain,
 };
 
@@ -95,6 +96,9 @@ fn told(config: &Config, status: &Status) -> String {
         for concern in concerns(endpoint) {
             text.extend(["\n", &endpoint.known.endpoint, ": ", &concern]);
         }
+    }
+    for alert in &status.alerts {
+        text.extend(["\nalert: ", &self::alert(alert)]);
     }
     text.extend(["\n\n", &daemon(status), "\n", &database(config, status)]);
     text
@@ -224,6 +228,22 @@ fn concerns(status: &EndpointStatus) -> Vec<String> {
         ));
     }
     concerns
+}
+
+/// What holds, since when, and who was told; why is told above, with its endpoints.
+fn alert(alert: &Alert) -> String {
+    let told = [("webhook", alert.webhook.began), ("command", alert.command.began)];
+    let told: Vec<String> = told
+        .into_iter()
+        .filter_map(|(channel, at)| Some(format!("{channel} told at {} UTC", moment(Some(at?)))))
+        .collect();
+    format!(
+        "{} ({}) since {} UTC, {}",
+        alert.kind.as_str(),
+        alert.endpoints.join(", "),
+        moment(Some(alert.since)),
+        if told.is_empty() { "nobody told yet".to_owned() } else { told.join(", ") }
+    )
 }
 
 fn daemon(status: &Status) -> String {

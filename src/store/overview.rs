@@ -9,7 +9,7 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 pub use self::budget::Budget;
 use super::{
-    DaemonProcess, Holder, StoreError, coverage::moment, daemon, group, holders,
+    Alert, DaemonProcess, Holder, StoreError, alerts, coverage::moment, daemon, group, holders,
     reading::read_existing,
 };
 use crate::{clock::Clock, limits::Limit};
@@ -40,6 +40,8 @@ pub struct Overview {
     pub budgets: Vec<Budget>,
     /// When the file was last found to be whole.
     pub checked_at: Option<DateTime<Utc>>,
+    /// The alerts that hold, as they are on record.
+    pub alerts: Vec<Alert>,
 }
 
 /// How a job is doing.
@@ -136,8 +138,10 @@ async fn read(
     let mut overview = Overview {
         daemon: daemon::read(connection, clock.boot_id()).await?,
         checked_at: checked_at(connection).await?,
+        alerts: alerts::read(connection).await?,
         ..Overview::default()
     };
+    overview.alerts.retain(|alert| alert.ended_at.is_none());
     for job in &asked.jobs {
         let last = last_run(connection, job).await?;
         overview.jobs.push(JobOverview { job: job.clone(), last });

@@ -202,6 +202,7 @@ def outage(world):
 [alerts]
 command = ["/bin/sh", "-c", "echo $MAPIQ_SYNC_ALERT_EVENT $MAPIQ_SYNC_ALERT_KIND >>/var/lib/mapiq-sync/told"]
 """)
+    expect_in("the check", "told, and of its end", world.runbook.run(world.container, "test-alert").stdout)
     began = service.cursor()
     # A receiver that is not there harms nothing.
     world.runbook.run(world.container, "webhook", input=f"{API}/no-such-hook\n")

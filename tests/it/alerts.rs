@@ -226,16 +226,63 @@ fn data_that_gets_old_is_told_once_and_that_it_is_fresh_again() {
 fn a_database_that_cannot_be_used_is_told_once_though_nothing_can_be_stored_in_it() {
     let world = World::new();
     world.sandbox.run(&["--run-now"]).expect_status(0);
-    let kept = fs::read(world.sandbox.database()).expect("it is there");
     fs::write(world.sandbox.database(), "no database at all").expect("it can be written to");
     for arguments in [&["--run-now"][..], &[], &[]] {
         world.sandbox.run(arguments).expect_status(74);
     }
     assert_eq!(world.told(), ["began database -"]);
-    fs::write(world.sandbox.database(), kept).expect("it can be written to");
+    // Put aside with all that has its name, as the runbook has it.
+    let aside = world.sandbox.path().join("damaged");
+    fs::create_dir(&aside).expect("the folder is writable");
+    for entry in fs::read_dir(world.sandbox.path()).expect("the folder can be read") {
+        let entry = entry.expect("the folder can be read");
+        if entry.file_name().to_string_lossy().starts_with("mapiq.db") {
+            fs::rename(entry.path(), aside.join(entry.file_name())).expect("it is ours");
+        }
+    }
     world.sandbox.run(&["--run-now"]).expect_status(0);
     world.sandbox.run(&["--run-now"]).expect_status(0);
     assert_eq!(world.told(), ["began database -", "ended database -"]);
+}
+
+#[test]
+fn the_status_has_what_holds_until_it_is_over_or_nobody_is_told_any_more() {
+    let world = World::new();
+    let status = || world.sandbox.run(&["status"]).expect_status(0).stdout;
+    let alerts = || {
+        let text = world.sandbox.run(&["status", "--json"]).expect_status(0).stdout;
+        serde_json::from_str::<Value>(&text).expect("it is JSON")["alerts"].clone()
+    };
+    world.lose(&["/users"]);
+    world.answers.store(500, Ordering::SeqCst);
+    world.sandbox.run(&["--run-now"]).expect_status(1);
+    assert!(status().contains("UTC, nobody told yet"), "{}", status());
+    world.answers.store(200, Ordering::SeqCst);
+    world.sandbox.run(&["--run-now"]).expect_status(1);
+    let shown = status();
+    assert!(shown.contains("\nalert: failed (users) since "), "{shown}");
+    assert!(shown.contains("UTC, webhook told at "), "{shown}");
+    let alert = &alerts()[0];
+    assert_eq!((&alert["kind"], &alert["endpoint"]), (&"failed".into(), &"users".into()));
+    assert!(alert["message"].as_str().is_some_and(|text| text.contains("404")), "{alert}");
+    assert!(alert["webhook_told_at"].is_string() && alert["command_told_at"].is_null(), "{alert}");
+
+    world.lose(&[]);
+    world.sandbox.run(&["--run-now"]).expect_status(0);
+    assert_eq!(alerts(), Value::Array(Vec::new()));
+    assert!(!status().contains("alert"), "{}", status());
+
+    world.lose(&["/users"]);
+    world.sandbox.run(&["--run-now"]).expect_status(1);
+    let config = world.sandbox.path().join("config.toml");
+    let text = fs::read_to_string(&config).expect("it is there");
+    let (without, _) = text.split_once("[alerts]").expect("there are some");
+    fs::write(&config, without).expect("the folder is writable");
+    world.sandbox.run(&["--run-now"]).expect_status(1);
+    assert_ne!(alerts(), Value::Array(Vec::new()), "who is told may be known to the daemon alone");
+    let daemon = world.sandbox.start(&[]);
+    wait_until("the alert is forgotten", || alerts() == Value::Array(Vec::new()));
+    World::stop(daemon);
 }
 
 #[test]

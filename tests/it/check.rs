@@ -261,11 +261,30 @@ fn who_is_told_of_alerts_is_looked_at_and_told_of_nothing() {
     expect(&checked, &[&told, "! alerts.command", "cannot run /no/such/program: No such file"]);
     assert!(!checked.stdout.contains("s3cret"), "{}", checked.stdout);
     assert_eq!(receiver.asked().len(), 0);
+    let checked = sandbox.run(&["check", "--alert"]).expect_status(1);
+    expect(
+        &checked,
+        &[
+            "✓ test alert by alerts.webhook: told, and of its end",
+            "✗ test alert by alerts.command: not told",
+            "✗ alerts.command: `/no/such/program` cannot be run: No such file",
+        ],
+    );
+    let told = receiver.asked();
+    let told: Vec<&str> = told.iter().map(|asked| asked.body.as_str()).collect();
+    let has = |text: &str| told.iter().map(|body| body.contains(text)).collect::<Vec<_>>();
+    assert_eq!(has(r#""kind":"test""#), [true, true], "{told:?}");
+    assert_eq!(has(r#""event":"ended""#), [false, true], "{told:?}");
+    assert_eq!(files(&sandbox), ["config.toml"]);
+
+    sandbox.write("config.toml", &config);
+    let checked = sandbox.run(&["check", "--alert"]).expect_status(78);
+    expect(&checked, &["✗ test alert: there is nobody to tell", "✗ alerts: say in `[alerts]`"]);
 
     sandbox.write("alert_webhook", "not-a-url-but-s3cret\n");
     let folder = sandbox.path().to_str().expect("the test's folder has a plain name").to_owned();
     sandbox.set("CREDENTIALS_DIRECTORY", &folder);
-    let checked = sandbox.run(&["check"]).expect_status(78);
+    let checked = sandbox.run(&["check", "--alert"]).expect_status(78);
     expect(&checked, &["✗ alerts.webhook cannot be had", "alert_webhook"]);
     assert!(!checked.stdout.contains("s3cret"), "{}", checked.stdout);
 }

@@ -36,30 +36,43 @@ impl Channels {
         self.webhook.is_none() && self.command.is_none()
     }
 
+    /// Tells the webhook, if there is one.
+    pub(super) async fn try_post(&self, message: &Message<'_>) -> Option<Told> {
+        let webhook = self.webhook.as_ref()?;
+        Some(webhook.post(message.json()).await.map_err(|error| chain(&error)))
+    }
+
+    /// Tells by the command, if there is one.
+    pub(super) async fn try_run(&self, message: &Message<'_>) -> Option<Told> {
+        let command = self.command.as_ref()?;
+        let told = run_command(command, &message.json(), &message.variables(), self.timeout).await;
+        Some(told.map_err(|error| chain(&error)))
+    }
+
     /// Tells the webhook; whether it was told.
     pub(super) async fn post(&self, message: &Message<'_>) -> bool {
-        let Some(webhook) = &self.webhook else { return false };
-        is_told("webhook", &webhook.post(message.json()).await)
+        is_told("webhook", self.try_post(message).await.as_ref())
     }
 
     /// Tells by the command; whether that was done.
     pub(super) async fn run(&self, message: &Message<'_>) -> bool {
-        let Some(command) = &self.command else { return false };
-        let told = run_command(command, &message.json(), &message.variables(), self.timeout).await;
-        is_told("command", &told)
+        is_told("command", self.try_run(message).await.as_ref())
     }
 }
 
+/// Whether somebody was told, or why not.
+pub(super) type Told = Result<(), String>;
+
 /// Logs what went wrong.
-fn is_told<E: std::error::Error + 'static>(channel: &'static str, told: &Result<(), E>) -> bool {
-    if let Err(error) = told {
+fn is_told(channel: &'static str, told: Option<&Told>) -> bool {
+    if let Some(Err(error)) = told {
         tracing::warn!(
             alert.channel = channel,
-            error = chain(error),
+            error,
             "nobody was told of an alert: it is tried again"
         );
     }
-    told.is_ok()
+    matches!(told, Some(Ok(())))
 }
 
 /// A channel that has failed is left alone for a while, whatever there is to tell: longer each time.

@@ -43,6 +43,8 @@ impl Message<'_> {
             (AlertKind::Unreachable, Turn::Ended) => "the API is reached again".to_owned(),
             (AlertKind::Database, Turn::Began) => "the database cannot be used".to_owned(),
             (AlertKind::Database, Turn::Ended) => "the database is used again".to_owned(),
+            (AlertKind::Test, Turn::Began) => "a test alert".to_owned(),
+            (AlertKind::Test, Turn::Ended) => "the test alert is over".to_owned(),
         }
     }
 

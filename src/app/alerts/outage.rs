@@ -1,6 +1,7 @@
 //! The alert of a database that cannot be used: its record is a file beside the database, as it cannot be in it.
 
 use std::{
+    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -14,11 +15,13 @@ use crate::{
     store::{Alert, AlertKind},
 };
 
-/// The file: the moment in its first line, why in the others.
+/// The file: the moment in its first line, why in the others. Its name does not begin with the database's, as it is to stay where
+/// that is removed or put aside with all that belongs to it: the end of the outage is still to be told.
 fn record(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
+    let mut name = OsString::from(".");
+    name.push(database.file_name().unwrap_or_default());
     name.push("-alert");
-    PathBuf::from(name)
+    database.with_file_name(name)
 }
 
 /// Tells of an outage that is there for that reason, or, without one, of the end of an outage that was told of. What nobody

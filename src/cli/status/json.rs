@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{
     app::{EndpointStatus, Freshness, JobStatus, Status},
     clock::format_utc,
-    store::EndpointRunOverview,
+    store::{Alert, EndpointRunOverview},
 };
 
 /// Raised when a member changes its meaning or goes; new ones may come at any time.
@@ -20,6 +20,7 @@ struct Answer<'s> {
     daemon: Option<Daemon<'s>>,
     jobs: Vec<Job<'s>>,
     endpoints: Vec<Endpoint<'s>>,
+    alerts: Vec<Holding<'s>>,
 }
 
 #[derive(Serialize)]
@@ -118,6 +119,18 @@ struct EndpointRun<'s> {
     listings_moved: u64,
 }
 
+/// An alert that holds.
+#[derive(Serialize)]
+struct Holding<'s> {
+    kind: &'static str,
+    endpoint: Option<&'s str>,
+    endpoints: &'s [String],
+    since: String,
+    message: &'s str,
+    webhook_told_at: Option<String>,
+    command_told_at: Option<String>,
+}
+
 /// Spells the status as JSON.
 pub(super) fn spelled(status: &Status, path: &str) -> String {
     let answer = Answer {
@@ -140,8 +153,21 @@ pub(super) fn spelled(status: &Status, path: &str) -> String {
             .iter()
             .map(|endpoint| self::endpoint(endpoint, status.told_at))
             .collect(),
+        alerts: status.alerts.iter().map(alert).collect(),
     };
     serde_json::to_string_pretty(&answer).expect("texts and numbers are JSON")
+}
+
+fn alert(alert: &Alert) -> Holding<'_> {
+    Holding {
+        kind: alert.kind.as_str(),
+        endpoint: Some(alert.subject.as_str()).filter(|name| !name.is_empty()),
+        endpoints: &alert.endpoints,
+        since: format_utc(alert.since),
+        message: &alert.message,
+        webhook_told_at: stamp(alert.webhook.began),
+        command_told_at: stamp(alert.command.began),
+    }
 }
 
 fn stamp(moment: Option<DateTime<Utc>>) -> Option<String> {
