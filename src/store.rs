@@ -9,6 +9,7 @@ mod check;
 mod columns;
 mod coverage;
 mod daemon;
+mod damage;
 mod ddl;
 mod definition;
 mod drift;
@@ -298,7 +299,10 @@ impl Store {
     pub fn locate(&self, error: StoreError) -> StoreError {
         let error = error.at(&self.settings.path);
         if let StoreError::Damaged { found, .. } = &error {
-            self.damage.get_or_init(|| found.clone());
+            self.damage.get_or_init(|| {
+                damage::remember(&self.settings.path, self.settings.mode, found);
+                found.clone()
+            });
         }
         error
     }

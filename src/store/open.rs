@@ -16,7 +16,7 @@ use sqlx::{
 };
 
 use super::{
-    Settings, StoreError, alive, ddl,
+    Settings, StoreError, alive, damage, ddl,
     error::{Cause, Doing},
     files,
     header::{self, APPLICATION_ID},
@@ -57,6 +57,9 @@ pub(super) async fn open(settings: &Settings) -> Result<SqliteConnection, StoreE
     let _opening = lock::lock_opening(path, settings.mode).await?;
     make_file(path, settings.mode)?;
     make_sure_it_can_be_read(path).await?;
+    if damage::make_sure_it_is_whole(path).await? {
+        damage::forget(path);
+    }
     let opened = connect(path).await;
     let mut connection = opened
         .map_err(|source| StoreError::Open { path: path.clone(), source: Cause::new(source) })?;

@@ -13,7 +13,7 @@ use rustix::{
 };
 use sqlx::SqliteConnection;
 
-use super::{Settings, StoreError, lock::beside, reading, room};
+use super::{Settings, StoreError, damage, lock::beside, reading, room};
 
 /// The database as it lies there, with all that a run needs of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,9 @@ pub async fn usable(settings: &Settings, endpoints: &[&str]) -> Result<Usable, S
         Err(StoreError::Older { .. }) => Presence::Older,
         Err(error) => return Err(error),
     };
+    if state != Presence::Absent {
+        damage::make_sure_it_is_whole(path).await?;
+    }
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
