@@ -85,7 +85,8 @@ def install(world):
     expect("the service is", world.service.state(), "inactive dead")
     expect("files of the package that differ", world.container.run("dpkg", "--verify", "mapiq-sync").stdout, "")
     for path in ("man/man1/mapiq-sync.1.gz", "bash-completion/completions/mapiq-sync",
-                 "zsh/vendor-completions/_mapiq-sync", "doc/mapiq-sync/operations.md"):
+                 "zsh/vendor-completions/_mapiq-sync", "doc/mapiq-sync/operations.md",
+                 "doc/mapiq-sync/third-party-licenses.gz"):
         if not world.container.path(f"/usr/share/{path}").exists():
             raise Failed(f"the package has no /usr/share/{path}")
     world.simulator.install()

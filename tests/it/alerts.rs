@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::{
     listing::{Gate, endpoint, page},
+    service,
     support::{Answer, Api, Asked, Running, Sandbox, token, wait_until},
 };
 
@@ -249,10 +250,7 @@ fn a_database_that_cannot_be_used_is_told_once_though_nothing_can_be_stored_in_i
 fn the_status_has_what_holds_until_it_is_over_or_nobody_is_told_any_more() {
     let world = World::new();
     let status = || world.sandbox.run(&["status"]).expect_status(0).stdout;
-    let alerts = || {
-        let text = world.sandbox.run(&["status", "--json"]).expect_status(0).stdout;
-        serde_json::from_str::<Value>(&text).expect("it is JSON")["alerts"].clone()
-    };
+    let alerts = || service::status(&world.sandbox)["alerts"].clone();
     world.lose(&["/users"]);
     world.answers.store(500, Ordering::SeqCst);
     world.sandbox.run(&["--run-now"]).expect_status(1);

@@ -28,9 +28,14 @@ fn ran() -> (Api, Sandbox) {
     (api, sandbox)
 }
 
-fn status(sandbox: &Sandbox) -> Value {
+/// What `status --json` tells, as its schema has it.
+pub(crate) fn status(sandbox: &Sandbox) -> Value {
     let told = sandbox.run(&["status", "--json"]).expect_status(0).stdout;
-    serde_json::from_str(&told).expect("the status is JSON")
+    let told = serde_json::from_str(&told).expect("the status is JSON");
+    let schema = include_str!("../../docs/schemas/status.json");
+    let schema = serde_json::from_str(schema).expect("the schema is JSON");
+    jsonschema::validate(&schema, &told).expect("it is as its schema says");
+    told
 }
 
 #[test]
