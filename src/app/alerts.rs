@@ -127,7 +127,7 @@ impl Alerts {
             take_all(&mut inbox, &mut news);
             let is_last = stop.is_cancelled();
             if self.channels().is_none() {
-                self.forget().await;
+                stop.run_until_cancelled(self.forget()).await;
             }
             if !(is_last && news.is_empty()) {
                 wait = self.tell_until(news, &mut backoffs, watch, stop).await;
