@@ -139,15 +139,16 @@ impl App {
     ) -> Result<RetryReport, AppError> {
         let clock = Clock::system().map_err(AppError::Clock)?;
         let store = Store::open(config.store, clock.clone()).await?;
-        let rejected = store.rejected_endpoints().await?;
-        let endpoints: Vec<&EndpointSettings> = config
-            .sync
-            .endpoints
-            .iter()
-            .filter(|settings| endpoint.is_none_or(|name| settings.name == name))
-            .filter(|settings| rejected.contains(&settings.name))
-            .collect();
-        let retried = sync::retry_rejects(&store, &clock, &endpoints, stop).await;
+        let asked = config.sync.endpoints.iter();
+        let asked = asked.filter(|settings| endpoint.is_none_or(|name| settings.name == name));
+        let retried = match store.rejected_endpoints().await {
+            Ok(rejected) => {
+                let has_some = |settings: &&EndpointSettings| rejected.contains(&settings.name);
+                let endpoints: Vec<&EndpointSettings> = asked.filter(has_some).collect();
+                sync::retry_rejects(&store, &clock, &endpoints, stop).await
+            }
+            Err(error) => Err(store.locate(error)),
+        };
         let closed = store.close().await;
         let retried = retried?;
         closed?;

@@ -126,29 +126,12 @@ impl Alerts {
             };
             take_all(&mut inbox, &mut news);
             let is_last = stop.is_cancelled();
-            if self.channels().is_none() {
-                stop.run_until_cancelled(self.forget()).await;
-            }
             if !(is_last && news.is_empty()) {
                 wait = self.tell_until(news, &mut backoffs, watch, stop).await;
             }
             if is_last {
                 return;
             }
-        }
-    }
-
-    /// Forgets all alerts, as nobody is told of any more: nor would be of their end.
-    async fn forget(&self) {
-        let forgets = async {
-            let Some(_lock) = self.store.lock_alerts().await? else { return Ok(()) };
-            if !self.store.alerts().await?.is_empty() {
-                self.store.note_alerts(&[]).await?;
-            }
-            Ok::<_, StoreError>(())
-        };
-        if let Err(error) = forgets.await {
-            tracing::debug!(error = chain(&error), "alerts of before are kept");
         }
     }
 
@@ -183,15 +166,13 @@ impl Alerts {
         }
     }
 
-    /// Takes the news in, and tells what is to be told. Returns after how long to look again.
+    /// Takes the news in, which `status` tells of whether or not there is anybody to tell, and tells what is to be told. Returns after how long to look again.
     async fn tell(&self, news: Vec<News>, backoffs: &mut Backoffs, watch: &Watch) -> Duration {
         let channels = self.channels();
-        if channels.is_none() {
-            return LOOK_AGAIN;
-        }
         let (of_database, news): (Vec<News>, Vec<News>) =
             news.into_iter().partition(|news| news.kind == AlertKind::Database);
-        if let Some(last) = of_database.into_iter().next_back() {
+        // Without anybody to tell, the file that notes what was told stays as it is.
+        if let Some(last) = of_database.into_iter().next_back().filter(|_| !channels.is_none()) {
             let now = self.clock.now().wall;
             outage::tell(&channels, self.store.path(), last.message, now).await;
         }

@@ -131,7 +131,7 @@ impl App {
                 Err(error) => {
                     tracing::error!(
                         job.name = job,
-                        error = chain(&error),
+                        error = chain(&self.store.locate(error)),
                         "what was missed is not made up for"
                     );
                 }

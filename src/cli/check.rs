@@ -99,12 +99,21 @@ pub(super) async fn run(
             return fail(ExitStatus::Failed, &error);
         }
         todos.extend(alert::todos(&told));
-        if ends == ExitStatus::Done {
-            ends = alert::status(&told);
+        // What is unfinished or wants a person comes after what has failed.
+        let comes_after =
+            matches!(ends, ExitStatus::Done | ExitStatus::Unfinished | ExitStatus::Attention);
+        if let Some(failed) = alert::status(&told)
+            && (comes_after || failed == ExitStatus::Config)
+        {
+            ends = failed;
         }
     }
-    let asked = args.online && offline.trouble().is_none();
-    match print_result(&closing(&todos, args.online, asked)) {
+    let left_out = [
+        (args.online && offline.trouble().is_some(), "The API was not asked"),
+        (args.alert && offline.trouble() == Some(Trouble::Config), "No test alert was sent"),
+    ];
+    let left_out = left_out.iter().filter(|(is_left_out, _)| *is_left_out).map(|(_, what)| *what);
+    match print_result(&closing(&todos, args.online, &left_out.collect::<Vec<_>>())) {
         Ok(()) => ends,
         Err(error) => fail(ExitStatus::Failed, &error),
     }
@@ -188,11 +197,9 @@ fn todos(offline: &Offline) -> Vec<Todo> {
 }
 
 /// What is to be done, the worst first.
-fn closing(todos: &[Todo], online: bool, asked: bool) -> String {
+fn closing(todos: &[Todo], online: bool, left_out: &[&str]) -> String {
     let mut lines = vec![String::new()];
-    if online && !asked {
-        lines.push("The API was not asked: what is wrong here comes first.".to_owned());
-    }
+    lines.extend(left_out.iter().map(|what| format!("{what}: what is wrong here comes first.")));
     if todos.is_empty() {
         let more = if online { "" } else { " (`--online` asks the API too)" };
         lines.push(format!("Nothing to do{more}."));

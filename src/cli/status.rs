@@ -230,19 +230,23 @@ fn concerns(status: &EndpointStatus) -> Vec<String> {
     concerns
 }
 
-/// What holds, since when, and who was told; why is told above, with its endpoints.
+/// What holds, since when, who was told, and why, unless its endpoint's line tells that.
 fn alert(alert: &Alert) -> String {
     let told = [("webhook", alert.webhook.began), ("command", alert.command.began)];
     let told: Vec<String> = told
         .into_iter()
         .filter_map(|(channel, at)| Some(format!("{channel} told at {} UTC", moment(Some(at?)))))
         .collect();
+    let endpoints = match alert.endpoints.as_slice() {
+        [] => String::new(),
+        endpoints => format!(" ({})", endpoints.join(", ")),
+    };
     format!(
-        "{} ({}) since {} UTC, {}",
+        "{}{endpoints} since {} UTC, {}{}",
         alert.kind.as_str(),
-        alert.endpoints.join(", "),
         moment(Some(alert.since)),
-        if told.is_empty() { "nobody told yet".to_owned() } else { told.join(", ") }
+        if told.is_empty() { "nobody told".to_owned() } else { told.join(", ") },
+        if alert.subject.is_empty() { format!(": {}", alert.message) } else { String::new() }
     )
 }
 

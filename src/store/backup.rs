@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::error::BackupError;
 use self::target::Target;
-use super::{Settings, StoreError, error::Cause, header, open, room, statements::quoted};
+use super::{Settings, StoreError, damage, error::Cause, header, open, room, statements::quoted};
 
 /// So many steps of SQLite's machine pass between two looks whether to stop: well below a millisecond.
 const STEPS: i32 = 10_000;
@@ -74,6 +74,10 @@ pub async fn backup(
     let contents = match copied {
         // Whatever it was that failed first: it was told to.
         _ if stop.is_cancelled() => return Err(BackupError::Stopped),
+        Err(BackupError::Database(StoreError::Damaged { path, found })) => {
+            damage::remember(database, settings.mode, &found);
+            return Err(StoreError::Damaged { path, found }.into());
+        }
         copied => copied?,
     };
     let write = |source| BackupError::Write { path: file.to_owned(), source };

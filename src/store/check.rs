@@ -1,6 +1,6 @@
 //! The daily look through the whole file, for damage that no run would meet.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::TryStreamExt;
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::clock::format_utc;
 
-pub(super) const CHECK: &str = "check the database";
+const CHECK: &str = "check the database";
 
 /// How often the file is checked.
 const EVERY: TimeDelta = TimeDelta::days(1);
@@ -66,12 +66,7 @@ impl Store {
     pub async fn check(&self, stop: &CancellationToken) -> Result<Checked, StoreError> {
         let started = self.clock.now().boot;
         self.writer().await?.make_sure_it_is_there()?;
-        let (log, asked) = (beside(&self.settings.path, "-wal"), stop.clone());
-        // What is read keeps the log from being reused: a file that takes long is no reason to let that grow.
-        let goes_on = move || {
-            !asked.is_cancelled() && fs::metadata(&log).is_ok_and(|found| found.len() <= NOTICED)
-        };
-        let found = match look_through(&self.settings.path, goes_on).await {
+        let found = match self.look_through(stop).await {
             Ok(found) => found,
             Err(_) if stop.is_cancelled() => return Ok(Checked::Stopped),
             Err(error) if error.is_interrupt() => return Ok(Checked::PutOff),
@@ -83,7 +78,9 @@ impl Store {
         };
         self.writer().await?.make_sure_it_is_there()?;
         if let Some(found) = found {
-            return Err(self.locate(damaged(&self.settings.path, &found)));
+            let path = self.settings.path.clone();
+            let found = format!("a check has found: {found}");
+            return Err(self.locate(StoreError::Damaged { path, found }));
         }
         let now = self.clock.now();
         let duration_ms = now.boot.since(started).as_millis();
@@ -96,30 +93,28 @@ impl Store {
             .doing("note that the database was checked")?;
         Ok(Checked::Whole)
     }
-}
 
-/// The error of a file in which a check has found something.
-pub(super) fn damaged(path: &Path, found: &str) -> StoreError {
-    StoreError::Damaged { path: path.to_owned(), found: format!("a check has found: {found}") }
-}
-
-/// Tells what is damaged, where something is, as long as it goes on.
-pub(super) async fn look_through(
-    path: &Path,
-    goes_on: impl FnMut() -> bool + Send + 'static,
-) -> Result<Option<String>, Cause> {
-    let mut connection = SqliteConnectOptions::new()
-        .filename(path)
-        .read_only(true)
-        .busy_timeout(BUSY_TIMEOUT)
-        .disable_statement_logging()
-        .connect()
-        .await
-        .map_err(Cause::new)?;
-    connection.lock_handle().await.map_err(Cause::new)?.set_progress_handler(STEPS, goes_on);
-    let found = quick_check(&mut connection).await.map_err(Cause::new);
-    connection.close().await.map_err(Cause::new)?;
-    found
+    /// Tells what is damaged, where something is.
+    async fn look_through(&self, stop: &CancellationToken) -> Result<Option<String>, Cause> {
+        let path = &self.settings.path;
+        let mut connection = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .disable_statement_logging()
+            .connect()
+            .await
+            .map_err(Cause::new)?;
+        let (log, stop) = (beside(path, "-wal"), stop.clone());
+        // What is read keeps the log from being reused: a file that takes long is no reason to let that grow.
+        let goes_on = move || {
+            !stop.is_cancelled() && fs::metadata(&log).is_ok_and(|found| found.len() <= NOTICED)
+        };
+        connection.lock_handle().await.map_err(Cause::new)?.set_progress_handler(STEPS, goes_on);
+        let found = quick_check(&mut connection).await.map_err(Cause::new);
+        connection.close().await.map_err(Cause::new)?;
+        found
+    }
 }
 
 /// The first that there is to say of damage: SQLite tells what it finds as it goes on, and may end with an error.

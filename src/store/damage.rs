@@ -1,52 +1,65 @@
-//! A note beside a database in which damage was met: before anything is written to it again, the whole file is looked through.
-//! Else every start would go on with it until it meets the same page once more.
+//! A note beside a database in which damage was met, by which a later start is refused at once. Else it would go on with the file
+//! until it meets the same page again, and write more meanwhile.
 
 use std::{
     error::Error,
-    fs,
+    fs, io,
     io::Write,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
-use super::{StoreError, check, files, lock::beside};
+use super::{StoreError, files, lock::beside};
 
 /// Its name begins with the database's: it goes along where that is put aside, or removed with what lies beside it.
 fn note(database: &Path) -> PathBuf {
     beside(database, "-damaged")
 }
 
-/// Notes what was found. Where that cannot be, the next start meets the damage as this process did.
+/// Notes what was found, and in which state of the file. Where that cannot be, a later run meets the damage as this one did.
 pub(super) fn remember(database: &Path, mode: u32, found: &str) {
     let path = note(database);
-    let written = files::create(&path, mode).and_then(|file| match file {
-        Some(mut file) => file.write_all(format!("{found}\n").as_bytes()),
-        None => Ok(()),
-    });
-    if let Err(error) = written {
+    let write = || {
+        let text = format!("{}\n{found}\n", state(database)?);
+        // What is there is about an earlier state.
+        fs::remove_file(&path).ok();
+        files::create(&path, mode)?.map_or(Ok(()), |mut file| file.write_all(text.as_bytes()))
+    };
+    if let Err(error) = write() {
         tracing::warn!(error = &error as &dyn Error, file = %path.display(), "that the database is damaged cannot be noted");
     }
 }
 
-/// Looks through the file where damage was met in it before; whether that was so.
+/// Makes sure that no damage was met in the file as it is: whatever has changed it since, such as a backup in its place, may have
+/// mended it.
 ///
 /// # Errors
-/// Where it is damaged, or cannot be read.
-pub(super) async fn make_sure_it_is_whole(database: &Path) -> Result<bool, StoreError> {
-    if !note(database).exists() {
-        return Ok(false);
+/// Where damage was met in it.
+pub(super) fn make_sure_of_none(database: &Path) -> Result<(), StoreError> {
+    let note = note(database);
+    let Ok(text) = fs::read_to_string(&note) else { return Ok(()) };
+    let Some((noted, found)) = text.split_once('\n') else { return Ok(()) };
+    if state(database).is_ok_and(|state| state == noted) {
+        let found =
+            format!("a run has met this before, as `{}` notes: {}", note.display(), found.trim());
+        return Err(StoreError::Damaged { path: database.to_owned(), found });
     }
-    match check::look_through(database, || true).await {
-        Ok(None) => Ok(true),
-        Ok(Some(found)) => Err(check::damaged(database, &found)),
-        Err(cause) => Err(StoreError::failed(check::CHECK, cause).at(database)),
-    }
+    Ok(())
 }
 
-/// Forgets what was noted of a file that is whole.
+/// What differs once a file was changed or replaced: nothing is written to one that is damaged.
+fn state(database: &Path) -> io::Result<String> {
+    let found = fs::metadata(database)?;
+    let (changed, nanoseconds) = (found.mtime(), found.mtime_nsec());
+    Ok(format!("{} {} {} {changed}.{nanoseconds:09}", found.dev(), found.ino(), found.len()))
+}
+
+/// Removes the note of a file that was opened, which is about another state of it.
 pub(super) fn forget(database: &Path) {
-    tracing::info!("damage was met in the database before; it was looked through, and is whole");
     let path = note(database);
-    if let Err(error) = fs::remove_file(&path) {
-        tracing::warn!(error = &error as &dyn Error, file = %path.display(), "a note of damage cannot be removed: every start looks through the database");
+    if let Err(error) = fs::remove_file(&path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(error = &error as &dyn Error, file = %path.display(), "a note of damage that is over cannot be removed");
     }
 }

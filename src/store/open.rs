@@ -53,13 +53,12 @@ const STATEMENT_CACHE: usize = 256;
 pub(super) async fn open(settings: &Settings) -> Result<SqliteConnection, StoreError> {
     let path = &settings.path;
     header::make_sure_it_is_ours(path)?;
+    damage::make_sure_of_none(path)?;
     // Two processes that make the same file at once would each run the migrations.
     let _opening = lock::lock_opening(path, settings.mode).await?;
     make_file(path, settings.mode)?;
     make_sure_it_can_be_read(path).await?;
-    if damage::make_sure_it_is_whole(path).await? {
-        damage::forget(path);
-    }
+    damage::forget(path);
     let opened = connect(path).await;
     let mut connection = opened
         .map_err(|source| StoreError::Open { path: path.clone(), source: Cause::new(source) })?;

@@ -53,9 +53,7 @@ pub async fn usable(settings: &Settings, endpoints: &[&str]) -> Result<Usable, S
         Err(StoreError::Older { .. }) => Presence::Older,
         Err(error) => return Err(error),
     };
-    if state != Presence::Absent {
-        damage::make_sure_it_is_whole(path).await?;
-    }
+    damage::make_sure_of_none(path)?;
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

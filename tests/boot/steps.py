@@ -450,23 +450,32 @@ def purge(world):
 
 @step("without the package, from source: installed, started, removed")
 def from_source(world):
-    source = world.container.path("/root/source")
+    container, service, folder = world.container, world.service, "/srv/source"
+    # As on a machine that has never had the package.
+    container.run("userdel", "mapiq-sync")
+    source = container.path(folder)
     shutil.copytree(ROOT / "systemd", source / "systemd")
     shutil.copy(ROOT / "config.toml", source)
-    (source / "target/release").mkdir(parents=True)
-    shutil.copy(world.container.path(Simulator.PROGRAM), source / "target/release/mapiq-sync")
-    world.runbook.run(world.container, "from-source", source="/root/source")
+    # A binary elsewhere, as that of `packaging/static` is.
+    install = {"source": folder, "binary": Simulator.PROGRAM}
+    world.runbook.run(container, "from-source", **install)
     expect("the configuration is", world.shown("/etc/mapiq-sync/config.toml"), "root:mapiq-sync 640")
     world.put_credentials()
     world.configure()
-    world.runbook.run(world.container, "try")
-    world.runbook.run(world.container, "start")
-    world.service.wait_for_run()
+    world.runbook.run(container, "try")
+    world.runbook.run(container, "start")
+    world.runbook.run(container, "on-failure")
+    service.wait_for_run()
     # The same commands upgrade it.
-    configured = world.container.path("/etc/mapiq-sync/config.toml").read_text()
-    world.runbook.run(world.container, "from-source", source="/root/source")
-    expect("the configuration", world.container.path("/etc/mapiq-sync/config.toml").read_text(), configured)
-    world.runbook.run(world.container, "from-source-end")
+    configured, pid = container.path("/etc/mapiq-sync/config.toml").read_text(), service.pid()
+    world.runbook.run(container, "from-source", **install)
+    expect("the configuration", container.path("/etc/mapiq-sync/config.toml").read_text(), configured)
+    expect("it has the process of before", service.pid() == pid, False)
+    container.run("systemctl", "start", "mapiq-sync-once.timer")
+    world.runbook.run(container, "from-source-end")
+    nothing_is_left(world)
+    # With a folder that is not there, nothing is done.
+    world.runbook.run(container, "from-source", status=1, source="/srv/no-such-folder")
     nothing_is_left(world)
 
 

@@ -247,14 +247,14 @@ fn a_database_that_cannot_be_used_is_told_once_though_nothing_can_be_stored_in_i
 }
 
 #[test]
-fn the_status_has_what_holds_until_it_is_over_or_nobody_is_told_any_more() {
+fn the_status_has_what_holds_until_it_is_over_whoever_is_told() {
     let world = World::new();
     let status = || world.sandbox.run(&["status"]).expect_status(0).stdout;
     let alerts = || service::status(&world.sandbox)["alerts"].clone();
     world.lose(&["/users"]);
     world.answers.store(500, Ordering::SeqCst);
     world.sandbox.run(&["--run-now"]).expect_status(1);
-    assert!(status().contains("UTC, nobody told yet"), "{}", status());
+    assert!(status().contains("UTC, nobody told"), "{}", status());
     world.answers.store(200, Ordering::SeqCst);
     world.sandbox.run(&["--run-now"]).expect_status(1);
     let shown = status();
@@ -270,17 +270,27 @@ fn the_status_has_what_holds_until_it_is_over_or_nobody_is_told_any_more() {
     assert_eq!(alerts(), Value::Array(Vec::new()));
     assert!(!status().contains("alert"), "{}", status());
 
+    world.refuses.store(true, Ordering::SeqCst);
+    world.sandbox.run(&[]).expect_status(77);
+    let shown = status();
+    assert!(
+        shown.contains("\nalert: credentials since ") && shown.contains("invalid_client"),
+        "{shown}"
+    );
+    world.refuses.store(false, Ordering::SeqCst);
+
+    // It is as true where nobody is told of it any more.
     world.lose(&["/users"]);
     world.sandbox.run(&["--run-now"]).expect_status(1);
     let config = world.sandbox.path().join("config.toml");
     let text = fs::read_to_string(&config).expect("it is there");
     let (without, _) = text.split_once("[alerts]").expect("there are some");
     fs::write(&config, without).expect("the folder is writable");
+    world.lose(&["/rooms"]);
     world.sandbox.run(&["--run-now"]).expect_status(1);
-    assert_ne!(alerts(), Value::Array(Vec::new()), "who is told may be known to the daemon alone");
-    let daemon = world.sandbox.start(&[]);
-    wait_until("the alert is forgotten", || alerts() == Value::Array(Vec::new()));
-    World::stop(daemon);
+    let shown = status();
+    assert!(!shown.contains("alert: failed (users)"), "{shown}");
+    assert!(shown.contains("alert: failed (rooms) since ") && shown.contains("UTC, nobody told"));
 }
 
 #[test]

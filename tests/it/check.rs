@@ -266,7 +266,7 @@ fn who_is_told_of_alerts_is_looked_at_and_told_of_nothing() {
         &checked,
         &[
             "✓ test alert by alerts.webhook: told, and of its end",
-            "✗ test alert by alerts.command: not told",
+            "✗ test alert by alerts.command: failed",
             "✗ alerts.command: `/no/such/program` cannot be run: No such file",
         ],
     );

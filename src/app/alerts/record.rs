@@ -37,10 +37,7 @@ pub(super) enum Turn {
 
 /// Whether one alert stands for all endpoints.
 fn is_shared(kind: AlertKind) -> bool {
-    matches!(
-        kind,
-        AlertKind::Credentials | AlertKind::Unreachable | AlertKind::Database | AlertKind::Test
-    )
+    matches!(kind, AlertKind::Credentials | AlertKind::Unreachable | AlertKind::Database)
 }
 
 /// Takes in what was heard. Endpoints that are not `known` any more are forgotten without a word.

@@ -34,11 +34,14 @@ pub async fn test_alert(config: &Config) -> Result<TestAlert, AppError> {
         join(channels.try_post(&began), channels.try_run(&began)).await;
     alert.ended_at = Some(clock.now().wall);
     let ended = Message { alert: &alert, turn: Turn::Ended, database };
+    let of_its_end = |told: Result<(), String>| {
+        told.map_err(|error| format!("told that it began, not that it ended: {error}"))
+    };
     if webhook == Some(Ok(())) {
-        webhook = channels.try_post(&ended).await;
+        webhook = channels.try_post(&ended).await.map(of_its_end);
     }
     if command == Some(Ok(())) {
-        command = channels.try_run(&ended).await;
+        command = channels.try_run(&ended).await.map(of_its_end);
     }
     Ok(TestAlert { webhook, command })
 }
